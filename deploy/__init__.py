@@ -1,0 +1,1 @@
+"""Composition and machines: the command line, the processes, the cycle, the embedded model."""

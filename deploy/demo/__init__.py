@@ -1,0 +1,1 @@
+"""Simulated people with a known taste, for `make demo`."""

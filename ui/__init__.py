@@ -1,0 +1,1 @@
+"""The pages: an HTTP client of the gateway and nothing more."""
