@@ -3,8 +3,9 @@
 
     python3 deploy/bootstrap.py [--dev] [--browser]
 
-Quick when nothing changed: a stamp in the environment holds the hash of what was installed. The CPU build of torch comes
-from pip's own find-links folder where one holds it, else from PyTorch's CPU index; with an NVIDIA GPU, requirements/gpu.txt.
+Quick when nothing changed: a stamp in the environment holds the hash of what was installed. The CPU build of torch
+comes from pip's own find-links folder where one holds it, else from PyTorch's CPU index; a machine with an NVIDIA GPU
+gets requirements/gpu.txt.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def install(dev: bool) -> None:
     stamp = VENV / ("stamp-dev" if dev else "stamp")
     state = hashlib.sha256(b"".join(path.read_bytes() for path in inputs)).hexdigest()
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == state:
-        return
+        return None
     if not dev and (VENV / "stamp-dev").exists():
         return install(dev=True)  # a developer's environment stays one
     started = time.monotonic()
