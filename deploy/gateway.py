@@ -50,7 +50,9 @@ class Gateway:
         try:
             response = self.http.request(method, path, **request)
         except httpx.TransportError as error:
-            raise errors.NotReady(f"the gateway at {self.url} doesn't answer ({error}); see `ratchet status`") from error
+            raise errors.NotReady(
+                f"the gateway at {self.url} doesn't answer ({error}); see `ratchet status`"
+            ) from error
         if response.is_error:
             raise problem(response)
         return response
@@ -81,7 +83,9 @@ class Gateway:
         return dict(self.call("GET", "/ops/status").json())
 
     def new_key(self, user_id: str, role: str, label: str) -> str:
-        return str(self.call("POST", "/ops/keys", json={"user_id": user_id, "role": role, "label": label}).json()["key"])
+        return str(
+            self.call("POST", "/ops/keys", json={"user_id": user_id, "role": role, "label": label}).json()["key"]
+        )
 
     def new_link(self, user_id: str, role: str) -> tuple[str, datetime]:
         made = self.call("POST", "/ops/links", json={"user_id": user_id, "role": role}).json()

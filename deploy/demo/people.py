@@ -8,12 +8,10 @@ from importlib.resources import files
 
 QUESTIONS_EACH = 4
 GOOD_WORDS, LONG_WORDS = 45, 120  # full marks for brevity up to the first, none from the second
-FRIENDLY = re.compile(r"\b(thank|thanks|happy to|glad|great|hi|hello|sure|welcome|no problem|good question|sorry)\b", re.I)
-NEXT_STEP = re.compile(
-    r"\b(shall|would you|could you|can you|can we|may we|may i|do you|will you|want|which|what|when|how|need|is it"
-    r"|bring|drop|stop by|come|call|send|tell|book|pop in|just)\b",
-    re.I,
+FRIENDLY = re.compile(
+    r"\b(thank|thanks|happy to|glad|great|hi|hello|sure|welcome|no problem|good question|sorry)\b", re.I
 )
+INVITATION = re.compile(r"\b(bring|drop by|drop in|stop by|come|call|send|tell|book|pop in|let us know)\b", re.I)
 LIST_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s", re.M)
 
 
@@ -79,7 +77,7 @@ def taste(reply: str) -> float:
     opening = " ".join(reply.split()[:8])
     friendly = bool(FRIENDLY.search(opening)) * 0.7 + ("!" in reply) * 0.3
     last = re.split(r"(?<=[.!?])\s+", reply.strip())[-1]
-    next_step = bool(NEXT_STEP.search(last)) * (1.0 if last.endswith("?") else 0.6 if last[-1] in ".!" else 0.0)
+    next_step = 1.0 if last.endswith("?") else 0.6 if last[-1:] in (".", "!") and INVITATION.search(last) else 0.0
     return (brevity + friendly + next_step) / 3
 
 
