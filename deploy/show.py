@@ -1,7 +1,8 @@
-"""What the `ratchet` command prints: tables and rows, made with Rich, on standard output; progress on standard error."""
+"""What the `ratchet` command prints: results on standard output, progress on standard error; both with Rich."""
 
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -30,6 +31,10 @@ def table(*columns: str, rows: Iterable[Iterable[object]], title: str | None = N
     for row in rows:
         made.add_row(*(str(cell) for cell in row))
     out.print(made)
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def addresses(settings: StackSettings, link: str | None) -> None:
@@ -99,7 +104,7 @@ def log(settings: StackSettings, process: str, rows: int, follow: bool) -> None:
 def adapters(gateway: Gateway, line: str) -> None:
     live = gateway.live(line)
     found = gateway.adapters(line)
-    rows = [(a.adapter_id, a.state, a.rank, a.dataset_hash[:16], f"{a.created_at:%Y-%m-%d %H:%M}") for a in found]
+    rows = [(a.adapter_id, a.state, a.rank, a.dataset_hash[:16], moment(a.created_at)) for a in found]
     if live not in {a.adapter_id for a in found}:
         rows.append((live, "live", "", "", "the base model"))
     table("adapter", "state", "rank", "dataset", "taken in", rows=rows)
@@ -125,7 +130,7 @@ def cycles(states: list[CycleState]) -> None:
     table(
         "cycle", "line", "started", "recipe", "outcome",
         rows=(
-            (s.start.cycle_id, s.start.line, f"{s.start.started_at:%Y-%m-%d %H:%M}", Path(s.start.recipe).name, s.outcome)
+            (s.start.cycle_id, s.start.line, moment(s.start.started_at), Path(s.start.recipe).name, s.outcome)
             for s in states
         ),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`ratchet demo`: start, let customers chat and judge, turn the loop once, show what came of it, leave the chat open."""
+"""`ratchet demo`: start, let customers chat and judge, turn the loop once, show what came of it, stay open."""
 
 import json
 import shutil
