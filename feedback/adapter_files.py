@@ -20,7 +20,7 @@ CONFIG_NAME = "adapter_config.json"
 TENSORS_NAME = "adapter_model.safetensors"
 TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.(?P<half>lora_A|lora_B)\.weight")
 # The bits of an exponent: a value whose exponent is all ones is infinite or not a number.
-EXPONENT_BITS = {
+EXPONENT_BITS: dict[str, tuple[Any, int]] = {
     "F32": (np.dtype("<u4"), 0x7F800000),
     "F16": (np.dtype("<u2"), 0x7C00),
     "BF16": (np.dtype("<u2"), 0x7F80),

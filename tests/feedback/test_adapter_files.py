@@ -97,7 +97,7 @@ def test_settings_that_vllm_would_not_serve_as_trained(tmp_path: Path, change: d
 
 
 def spoiled(name: str, value: float, dtype: Any = np.float32) -> dict[str, np.ndarray]:
-    weights = {key: array.astype(dtype) for key, array in tensors().items()}
+    weights: dict[str, np.ndarray] = {key: array.astype(dtype) for key, array in tensors().items()}
     weights[name][0, 0] = value
     return weights
 
@@ -128,7 +128,8 @@ def test_bfloat16_values_are_checked_too(tmp_path: Path) -> None:
     header = {
         name: {"dtype": "BF16", "shape": [4, 4], "data_offsets": [i * 32, i * 32 + 32]} for i, name in enumerate([A, B])
     }
-    fine, infinite = np.full(16, 0x3F80, "<u2"), np.full(16, 0x7F80, "<u2")
+    fine: Any = np.full(16, 0x3F80, "<u2")
+    infinite: Any = np.full(16, 0x7F80, "<u2")
 
     def write(*halves: np.ndarray) -> None:
         text = json.dumps(header).encode()

@@ -1,0 +1,1 @@
+"""Numbered SQL files that make the store's tables. Append only: a file that was released never changes."""
