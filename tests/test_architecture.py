@@ -10,11 +10,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("serve", "ui", "feedback", "retrain", "evalsuite", "deploy")
+LINT = Path(sys.executable).parent / "lint-imports"
 HEAVY = ("torch", "transformers", "trl", "peft", "gradio", "vllm", "duckdb", "matplotlib", "pandas")
 
 
 def test_import_contracts_hold():
-    found = subprocess.run(["lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run([LINT, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -32,7 +33,7 @@ def test_importing_it_loads_nothing_heavy(module):
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("*/**/*.toml")), ids=str)
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*/**/*.toml")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_toml_file_is_valid(path):
     if any(part.startswith(".") for part in path.relative_to(ROOT).parts):
         return

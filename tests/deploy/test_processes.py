@@ -2,6 +2,7 @@ import configparser
 import os
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_percent_sign_is_taken_as_itself():
 @pytest.mark.parametrize(("hardware", "dtype"), [(CPU, "float32"), (GPU, "auto")])
 def test_vllm_listens_on_loopback_with_lora_on(tmp_path, hardware, dtype):
     arguments = command(settings(tmp_path), BASE, hardware)
-    pairs = dict(zip(arguments, arguments[1:], strict=False))
+    pairs = dict(pairwise(arguments))
     assert pairs["--host"] == "127.0.0.1"
     assert pairs["--dtype"] == dtype
     assert pairs["--served-model-name"] == "tiny"
