@@ -36,6 +36,7 @@ class Database:
         self.path = path
         self._changed = threading.Condition()
         self._readers = 0
+        self._checkpoint_bytes = CHECKPOINT_BYTES
         self._reopening = False
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root: DuckDBPyConnection | None = _open(path)
@@ -78,11 +79,18 @@ class Database:
 
     def checkpoint_is_due(self) -> bool:
         """The write-ahead log is long enough to be folded into the file, and there is room to do it."""
+        log_bytes = self._log_bytes()
+        return log_bytes >= self._checkpoint_bytes and shutil.disk_usage(self.path.parent).free >= 3 * log_bytes
+
+    def checkpoint_ended(self, done: bool) -> None:
+        """After a failure the next one isn't due before the log has grown by as much again."""
+        self._checkpoint_bytes = CHECKPOINT_BYTES if done else self._log_bytes() + CHECKPOINT_BYTES
+
+    def _log_bytes(self) -> int:
         try:
-            log_bytes = self.path.with_name(f"{self.path.name}.wal").stat().st_size
+            return self.path.with_name(f"{self.path.name}.wal").stat().st_size
         except FileNotFoundError:
-            return False
-        return log_bytes >= CHECKPOINT_BYTES and shutil.disk_usage(self.path.parent).free >= 3 * log_bytes
+            return 0
 
     def close(self) -> None:
         """The log is folded into the file if there is room, and the file is free for others."""

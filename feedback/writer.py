@@ -135,12 +135,15 @@ class Writer:
             return
         try:
             self._connection.execute("CHECKPOINT")
+            self._database.checkpoint_ended(done=True)
         except duckdb.FatalException as failed:
             log.error("reopening the store after a failed checkpoint, nothing is lost: %s", failed)
+            self._database.checkpoint_ended(done=False)
             self._drop_connection()
             self._reopen_now()
         except duckdb.Error as failed:
             log.warning("the store's log could not be folded in now and will be later: %s", failed)
+            self._database.checkpoint_ended(done=False)
 
     def _reopen_now(self) -> None:
         try:

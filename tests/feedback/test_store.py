@@ -168,6 +168,10 @@ def test_a_link_works_once_and_in_time(store: Store) -> None:
             use.result()
 
 
+def take_in(store: Store, letter: str) -> str:
+    return store.add_adapter("main", lambda version: adapter(version, letter * 64)).result().adapter_id
+
+
 def test_adapters_are_numbered_by_line_and_known_by_their_bytes(store: Store) -> None:
     first = store.add_adapter("main", lambda version: adapter(version, "a" * 64)).result()
     second = store.add_adapter("main", lambda version: adapter(version, "b" * 64)).result()
@@ -181,7 +185,7 @@ def test_adapters_are_numbered_by_line_and_known_by_their_bytes(store: Store) ->
 
 
 def test_the_head_moves_by_compare_and_swap(store: Store) -> None:
-    one, two = (store.add_adapter("main", lambda v, h=h: adapter(v, h * 64)).result().adapter_id for h in "ab")
+    one, two = (take_in(store, letter) for letter in "ab")
     assert store.head("main") is None
     decided = [
         promotion("p1", "promote", one),
@@ -201,7 +205,7 @@ def test_the_head_moves_by_compare_and_swap(store: Store) -> None:
 
 
 def test_an_adapters_state_follows_from_the_decisions(store: Store) -> None:
-    ids = [store.add_adapter("main", lambda v, h=h: adapter(v, h * 64)).result().adapter_id for h in "abcd"]
+    ids = [take_in(store, letter) for letter in "abcd"]
 
     def found() -> list[AdapterState | None]:
         assert [one.state for one in store.adapters()] == [getattr(store.adapter(i), "state", None) for i in ids]
