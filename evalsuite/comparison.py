@@ -12,6 +12,7 @@ from evalsuite.statistics import clustered_interval, sign_test, tally
 from feedback.errors import Invalid
 from feedback.words import Word
 
+ORDER = {"taste": 0, "preferences": 1, "instructions": 2}
 NOISE_NATS = 1e-3  # the same text under the same weights differs by less between two batches
 
 
@@ -32,10 +33,10 @@ class Paired(NamedTuple):
 
 
 def compare(candidate: EvalReport, incumbent: EvalReport, terms: Terms) -> Comparison:
-    """Each suite's measures. Invalid when the two reports don't answer the same questions."""
+    """Each suite's measures, the line's taste first. Invalid when the two reports don't answer the same questions."""
     refuse_unless_alike(candidate, incumbent)
     measures: list[Measure] = []
-    for ours in candidate.suites:
+    for ours in sorted(candidate.suites, key=lambda score: ORDER[score.kind]):
         measures += _measures(ours, incumbent.suite(ours.suite), terms)
     return Comparison(
         candidate_id=candidate.adapter_id,
@@ -53,8 +54,7 @@ def compare(candidate: EvalReport, incumbent: EvalReport, terms: Terms) -> Compa
 
 def refuse_unless_alike(candidate: EvalReport, incumbent: EvalReport) -> None:
     """Raises Invalid unless the reports are of two adapters and of the same dataset, sampling, suites and items."""
-    if candidate.adapter_id == incumbent.adapter_id:
-        raise Invalid(f"candidate and incumbent are both '{candidate.adapter_id}': there is nothing to compare")
+    refuse_same(candidate.adapter_id, incumbent.adapter_id)
     if candidate.dataset_hash != incumbent.dataset_hash:
         raise Invalid(
             f"the reports are of different datasets ({candidate.dataset_hash[:16]} and {incumbent.dataset_hash[:16]}): "
@@ -71,6 +71,11 @@ def refuse_unless_alike(candidate: EvalReport, incumbent: EvalReport) -> None:
             raise Invalid(f"the two reports hold different items of suite '{ours.suite}'; evaluate both adapters again")
 
 
+def refuse_same(candidate_id: str, incumbent_id: str) -> None:
+    if candidate_id == incumbent_id:
+        raise Invalid(f"candidate and incumbent are both '{candidate_id}': there is nothing to compare")
+
+
 def _questions(score: SuiteScore) -> set[tuple[str, str]]:
     return {(item.item_id, item.group) for item in score.items}
 
@@ -83,19 +88,19 @@ def _measures(ours: SuiteScore, theirs: SuiteScore, terms: Terms) -> list[Measur
     pairs = list(zip(_by_id(ours.items), _by_id(theirs.items), strict=True))
     scores = [Paired(mine.score, other.score, mine.group) for mine, other in pairs]
     if ours.kind == "instructions":
-        return [_measure(ours, ("", "share of instructions met"), scores, terms)]
+        return [_measure(ours, ("", "share met"), scores, terms)]
     if ours.kind == "taste":
         duels = [Paired(*contest(a, b, ours.tie_margin), group) for a, b, group in scores]
         return [
-            _measure(ours, ("_win_rate", "share of prompts won, ties half"), duels, terms),
-            _measure(ours, ("", "mean score of fresh replies"), scores, terms),
+            _measure(ours, ("_win_rate", "prompts won"), duels, terms),
+            _measure(ours, ("", "mean score"), scores, terms),
         ]
     growth = [
         Paired(*contest(mine.margin or 0.0, other.margin or 0.0, NOISE_NATS), mine.group) for mine, other in pairs
     ]
     return [
-        _measure(ours, ("_shift", "share of pairs whose chosen reply gained on the rejected"), growth, terms),
-        _measure(ours, ("_accuracy", "share of pairs whose chosen reply is the likelier"), scores, terms),
+        _measure(ours, ("_shift", "pairs moved to the chosen"), growth, terms),
+        _measure(ours, ("_accuracy", "chosen reply likelier"), scores, terms),
     ]
 
 

@@ -50,7 +50,7 @@ def _preference(model: ChatModel, pairs: Sequence[PreferencePair], progress: Pro
         progress(PREFERENCE, len(items), len(pairs))
     return SuiteScore(
         suite=PREFERENCE,
-        title="Held-out preferences",
+        title="Preferences",
         kind="preferences",
         version_hash=PREFERENCE_VERSION,
         asked=len(pairs),
@@ -109,7 +109,7 @@ def _suite(
 
 
 def _reply_score(question: Question, reply: str) -> ItemScore:
-    scored = score_reply(question.prompt, reply, question.rules)
+    scored = score_reply(reply, question.rules)
     return ItemScore(
         item_id=question.item_id,
         group=question.group,

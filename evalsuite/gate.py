@@ -5,13 +5,13 @@ gain anywhere can pay for a loss elsewhere. Since all must hold at once, each ma
 a correction for their number (the intersection-union test: Berger, Technometrics 24, 1982).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from evalsuite.comparison import Terms, compare
-from evalsuite.report import Comparison, EvalReport, Finding, Judgement, Measure
+from evalsuite.report import Comparison, EvalReport, Finding, Judgement, Measure, signed
 from feedback.errors import Invalid
 from feedback.words import Decision, Verdict, Word, digest
 
@@ -68,7 +68,7 @@ def deliberate(
     Raises Invalid, instead of judging, when a held-out group is among `train_groups`, when the reports aren't of the
     same questions, when there is nothing in them, or when the policy names a measure that they don't have.
     """
-    _refuse_leaks(candidate, train_groups)
+    refuse_leaks((item.group for score in candidate.suites for item in score.items), train_groups)
     comparison = compare(candidate, incumbent, _terms(policy, seed))
     findings = weigh(comparison, policy)
     verdict = Verdict(
@@ -82,6 +82,17 @@ def deliberate(
     return Judgement(
         comparison=comparison, findings=findings, verdict=verdict, candidate=candidate, incumbent=incumbent
     )
+
+
+def refuse_leaks(tested: Iterable[str], train_groups: Collection[str]) -> None:
+    """Raises Invalid, naming them, when groups that are tested on were trained on."""
+    leaked = sorted(set(tested) & set(train_groups))
+    if leaked:
+        shown = ", ".join(leaked[:5]) + (", ..." if len(leaked) > 5 else "")
+        raise Invalid(
+            f"{len(leaked)} held-out groups are also in training data ({shown}): a score on them proves nothing; "
+            "make the dataset anew with a split by group"
+        )
 
 
 def weigh(comparison: Comparison, policy: GatePolicy) -> tuple[Finding, ...]:
@@ -100,17 +111,6 @@ def _decision(findings: Sequence[Finding]) -> Decision:
     return Decision.NEEDS_LABELS if "unknown" in outcomes else Decision.PROMOTE
 
 
-def _refuse_leaks(report: EvalReport, train_groups: Collection[str]) -> None:
-    tested = {item.group for score in report.suites for item in score.items}
-    leaked = sorted(tested & set(train_groups))
-    if leaked:
-        shown = ", ".join(leaked[:5]) + (", ..." if len(leaked) > 5 else "")
-        raise Invalid(
-            f"{len(leaked)} held-out groups are also in training data ({shown}): a score on them proves nothing; "
-            "make the dataset anew with a split by group"
-        )
-
-
 def _measure(comparison: Comparison, name: str) -> Measure:
     found = comparison.measure(name)
     if found is None:
@@ -123,7 +123,7 @@ def _on_target(measure: Measure, target: Target) -> Finding:
     short = _shortage(measure, target)
     met = measure.ci_low > target.above
     verb = "better" if met else "not proven better"
-    rule = f"the lower end must be above {target.above:+.2f}"
+    rule = f"the interval must lie above {signed(target.above)}"
     return Finding(
         measure=measure.name,
         role="target",
@@ -137,7 +137,7 @@ def _on_guardrail(measure: Measure, rail: Guardrail) -> Finding:
     dropped = measure.difference < -rail.max_drop
     met = not dropped and measure.ci_low > -rail.margin
     verb = "has not got worse" if met else "has got worse" if dropped else "may have got worse"
-    rule = f"it may drop by {rail.max_drop:.2f} and its lower end must be above {-rail.margin:+.2f}"
+    rule = f"it may drop by {rail.max_drop:.2f} and the interval must lie above {signed(-rail.margin)}"
     return Finding(
         measure=measure.name,
         role="guardrail",
@@ -157,9 +157,8 @@ def _shortage(measure: Measure, rule: Target | Guardrail) -> str:
 
 def _figures(measure: Measure) -> str:
     return (
-        f"candidate {measure.candidate:.2f}, incumbent {measure.incumbent:.2f}, difference {measure.difference:+.2f} "
-        f"(interval {measure.ci_low:+.2f} to {measure.ci_high:+.2f}, {measure.items} items of {measure.groups} groups, "
-        f"{measure.wins} won, {measure.ties} tied, {measure.losses} lost)"
+        f"candidate {measure.candidate:.2f}, incumbent {measure.incumbent:.2f}, difference {measure.figures}, "
+        f"{measure.items} items of {measure.groups} groups, {measure.wins} won, {measure.ties} tied, {measure.losses} lost"
     )
 
 

@@ -22,6 +22,10 @@ class HeldOut(Word):
     prompts: tuple[HeldOutPrompt, ...]
     examples: int  # of all kinds in the test split; they share `prompts`
 
+    @property
+    def groups(self) -> frozenset[str]:
+        return frozenset(pair.group for pair in self.pairs) | frozenset(one.group for one in self.prompts)
+
 
 def heldout_from(
     dataset_hash: str, sft: Sequence[SFTExample], pairs: Sequence[PreferencePair], kto: Sequence[KTOExample]

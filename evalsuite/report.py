@@ -16,6 +16,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 PREFERENCE = "preference"  # the suite made of the held-out PreferencePairs
 
 
+def signed(value: float) -> str:
+    """Two decimals with a sign, the minus a real one, which no line is broken after."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
 class ItemScore(Word):
     """One item's score. `group`: what isn't independent of each other (a held-out user's items)."""
 
@@ -97,6 +102,11 @@ class Measure(Word):
     ties: int
     losses: int
     sign_test_p: float
+
+    @property
+    def figures(self) -> str:
+        """The difference and its interval, as every page and sentence shows them."""
+        return f"{signed(self.difference)} [{signed(self.ci_low)}, {signed(self.ci_high)}]"
 
 
 class Comparison(Word):

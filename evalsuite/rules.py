@@ -41,10 +41,9 @@ def says(text: str, phrase: str) -> bool:
 
 
 class Answer(Word):
-    """A reply and the last thing the user had said before it."""
+    """A reply, taken apart once for all rules."""
 
     reply: str
-    question: str = ""
 
     @cached_property
     def words(self) -> list[str]:
@@ -304,22 +303,6 @@ class NotRepetitive(Weighted):
         return min(1.0, max(0.0, (fresh - 0.5) / 0.4))
 
 
-class OnTopic(Weighted):
-    """At least `words` of the question's longer words come back in the reply, endings aside."""
-
-    rule: Literal["on_topic"]
-    words: Count = 1
-
-    @property
-    def asks(self) -> str:
-        return "speaks of what was asked"
-
-    def grade(self, answer: Answer) -> float:
-        asked = {word[:5] for word in words_of(answer.question) if len(word) >= 4}
-        shared = asked & {word[:5] for word in answer.words}
-        return min(1.0, len(shared) / min(self.words, len(asked))) if asked else 1.0
-
-
 class NextStep(Weighted):
     """The last sentence offers or asks for something: it has one of the phrases, or asks the reader a question."""
 
@@ -342,6 +325,6 @@ class NextStep(Weighted):
 
 Rule = Annotated[
     Contains | ContainsAll | Excludes | OneOf | StartsWith | EndsWith | Matches | MaxWords | MinWords | IsNumber
-    | ListOf | NoList | Letters | JsonObject | NoRefusal | NotRepetitive | OnTopic | NextStep,
+    | ListOf | NoList | Letters | JsonObject | NoRefusal | NotRepetitive | NextStep,
     Field(discriminator="rule"),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from evalsuite.model import LogLikelihood
 from evalsuite.rules import Answer, Rule
-from feedback.words import Turn, Word
+from feedback.words import Word
 
 
 class Scored(Word):
@@ -14,12 +14,11 @@ class Scored(Word):
     lost: tuple[str, ...] = ()
 
 
-def score_reply(prompt: Sequence[Turn], reply: str, rules: Sequence[Rule]) -> Scored:
+def score_reply(reply: str, rules: Sequence[Rule]) -> Scored:
     """The rules' grades, averaged by weight. An empty reply scores 0 whatever the rules say."""
     if not reply.strip():
         return Scored(score=0.0, lost=("is empty",))
-    question = next((turn.content for turn in reversed(prompt) if turn.role == "user"), "")
-    answer = Answer(reply=reply, question=question)
+    answer = Answer(reply=reply)
     grades = [rule.grade(answer) for rule in rules]
     total = sum(grade * rule.weight for grade, rule in zip(grades, rules, strict=True))
     lost = tuple(rule.asks for grade, rule in zip(grades, rules, strict=True) if grade < 1.0)
