@@ -1,1 +1,4 @@
-"""The gateway: answers chats through vLLM, takes feedback, routes to adapters, and keeps replicas in step."""
+"""The gateway: OpenAI's chat API and feedback in, one named Adapter's reply and a Receipt out, everything stored first.
+
+`python -m serve` runs it; `serve.app.create_app` builds it from its parts.
+"""
