@@ -12,6 +12,7 @@ from ui.talk import POLL_S, Chat, Talk
 from ui.wording import REASONS, WELCOME
 
 STYLE = Path(__file__).with_name("style.css")
+OPEN_WHERE_WIDE = "() => ({__type__: 'update', open: window.innerWidth >= 768})"  # a phone shows the chat first
 CONCURRENT = 200  # handlers wait for the gateway, not for a processor
 SIDE_HEAD = '<div class="brand"><span class="pawl" aria-hidden="true"></span>Ratchet</div>'
 SIDE_FOOT = '<form class="sign-out" method="post" action="/sign-out"><button type="submit">Sign out</button></form>'
@@ -40,14 +41,14 @@ class Page:
         self.judging = gr.State(None)
         self.resends = gr.State(0)
         self.timer = gr.Timer(POLL_S, active=True)
-        with gr.Sidebar(width=280, elem_id="side"):
+        with gr.Sidebar(width=280, elem_id="side", open=False) as self.side:
             gr.HTML(SIDE_HEAD)
             self.new = gr.Button("New chat", elem_id="new-chat", size="md")
             self.history = gr.Radio(
                 [], label="Conversations", container=False, elem_id="history", show_label=False, interactive=True
             )
             gr.HTML(SIDE_FOOT, elem_id="side-foot")
-        with gr.Column(elem_id="main"):
+        with gr.Column(elem_id="page"):
             self.status = gr.HTML("", elem_id="status")
             self.chatbot = gr.Chatbot(
                 elem_id="chat",
@@ -79,7 +80,7 @@ class Page:
             )
 
     def _judgement(self) -> None:
-        with gr.Column(visible=False, elem_id="why", elem_classes="panel") as self.why:
+        with gr.Column(visible=False, elem_id="why", elem_classes="judging") as self.why:
             self.reasons = gr.CheckboxGroup(list(REASONS), label="What was wrong?", elem_id="reasons")
             self.comment = gr.Textbox(
                 label="Anything else", show_label=False, container=False, placeholder="Say more (optional)", lines=1
@@ -88,7 +89,7 @@ class Page:
                 self.send_why = gr.Button("Send", variant="primary", size="sm", elem_id="send-why")
                 self.better_instead = gr.Button("Write a better answer", size="sm", elem_id="better-instead")
                 self.close_why = gr.Button("Close", size="sm", elem_id="close-why")
-        with gr.Column(visible=False, elem_id="better", elem_classes="panel") as self.better:
+        with gr.Column(visible=False, elem_id="better", elem_classes="judging") as self.better:
             self.correction = gr.Textbox(label="Your better answer", lines=4, max_lines=14, elem_id="correction")
             with gr.Row(elem_classes="actions"):
                 self.send_better = gr.Button("Save", variant="primary", size="sm", elem_id="send-better")
@@ -120,11 +121,13 @@ def _wire_talk(blocks: gr.Blocks, page: Page, talk: Talk, judge: Judge) -> None:
         page.chatbot.edit(talk.rewrite, page.chat, shown, **quiet),
     ]
     for event in asked:
-        event.then(talk.answer, prompt, [*shown, page.timer], api_visibility="private").then(
-            talk.listed, page.chat, page.history, **quiet
+        answered = event.then(
+            talk.answer, prompt, [*shown, page.timer], show_progress_on=page.chatbot, api_visibility="private"
         )
+        answered.then(talk.listed, page.chat, page.history, **quiet)
     page.box.stop(talk.stop, None, None, queue=False, **quiet)
     page.timer.tick(talk.poll, [*prompt, page.resends], polled, **quiet)
+    blocks.load(None, None, page.side, js=OPEN_WHERE_WIDE)
     blocks.load(talk.poll, [*prompt, page.resends], polled, **quiet)
     blocks.load(talk.listed, page.chat, page.history, **quiet)
     opened = page.history.input(talk.open, page.history, shown, **quiet)

@@ -71,11 +71,11 @@ class Judge:
         if not isinstance(liked, bool):
             if before:
                 await self._gateway.withdraw_feedback(key, before.feedback_id)
-                gr.Info(TAKEN_BACK)
+                toast(TAKEN_BACK)
             return others
         thumb: Literal["up", "down"] = "up" if liked else "down"
         given = await self._store(key, message_id, {"kind": "thumb", "thumb": thumb}, before)
-        gr.Info(THANKS)
+        toast(THANKS)
         return {**others, message_id: Thumb(given.feedback_id, thumb)}
 
     async def _store(self, key: str, message_id: str, judgement: dict[str, Any], before: Thumb | None) -> Feedback:
@@ -97,7 +97,7 @@ class Judge:
         except RatchetError as error:
             gr.Warning(plain(error))
             return (gr.skip(),) * 4
-        gr.Info(THANKS)
+        toast(THANKS)
         return {**thumbs, judging: Thumb(given.feedback_id, "down")}, [], "", gr.Column(visible=False)
 
     async def offer(self, chat: Chat, event: gr.SelectData) -> tuple[Any, ...]:
@@ -128,7 +128,7 @@ class Judge:
         except RatchetError as error:
             gr.Warning(plain(error))
             return gr.skip()
-        gr.Info(THANKS)
+        toast(THANKS)
         return gr.Column(visible=False)
 
     async def copied(self, chat: Chat, event: gr.CopyData, request: gr.Request) -> None:
@@ -153,6 +153,10 @@ class Judge:
         standing = {known: standing_thumb(entries) for known, entries in zip(message_ids, histories, strict=False)}
         thumbs = {known: thumb for known, thumb in standing.items() if thumb}
         return thumbs, marks(chat.path, thumbs), None, gr.Column(visible=False), gr.Column(visible=False)
+
+
+def toast(text: str) -> None:
+    gr.Info(text, duration=4, title="Feedback")
 
 
 def marks(path: tuple[Shown, ...], thumbs: Thumbs) -> Any:
