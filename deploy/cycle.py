@@ -25,7 +25,7 @@ from feedback.ids import ID_PATTERN, new_id
 from feedback.manifest import read_json, write_json
 from feedback.words import Adapter, BaseModelRef, DatasetCard, Decision, Promotion, RunManifest, Verdict, Word
 
-STAGES = {
+STAGES: dict[str, type[Word]] = {
     "snapshot": SnapshotManifest,
     "dataset": DatasetCard,
     "run": RunManifest,

@@ -11,7 +11,7 @@ import httpx
 from feedback import errors
 from feedback.words import Adapter, Conversation, Feedback, Promotion, Turn
 
-KINDS = {
+KINDS: dict[str, type[errors.RatchetError]] = {
     kind.code: kind
     for kind in (
         errors.Invalid, errors.NotFound, errors.NotAllowed, errors.Unauthenticated, errors.Conflict, errors.TooLarge,
@@ -141,6 +141,7 @@ def problem(response: httpx.Response) -> errors.RatchetError:
     detail = body.get("detail") or inner.get("message") or response.text[:500]
     if response.status_code == 503:
         return errors.NotReady(detail, retry_after_s=int(response.headers.get("retry-after", 5)))
-    by_status = {kind.status: kind for kind in (*KINDS.values(), errors.Invalid)}
+    by_status: dict[int, type[errors.RatchetError]] = {known.status: known for known in KINDS.values()}
+    by_status[errors.Invalid.status] = errors.Invalid  # which Corrupt shares
     kind = KINDS.get(body.get("code") or "") or by_status.get(response.status_code, errors.RatchetError)
     return kind(detail)

@@ -104,7 +104,9 @@ def log(settings: StackSettings, process: str, rows: int, follow: bool) -> None:
 def adapters(gateway: Gateway, line: str) -> None:
     live = gateway.live(line)
     found = gateway.adapters(line)
-    rows = [(a.adapter_id, a.state, a.rank, a.dataset_hash[:16], moment(a.created_at)) for a in found]
+    rows: list[tuple[object, ...]] = [
+        (a.adapter_id, a.state, a.rank, a.dataset_hash[:16], moment(a.created_at)) for a in found
+    ]
     if live not in {a.adapter_id for a in found}:
         rows.append((live, "live", "", "", "the base model"))
     table("adapter", "state", "rank", "dataset", "taken in", rows=rows)

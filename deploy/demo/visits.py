@@ -41,8 +41,9 @@ class Visit:
         first = self.ask(prompt, rng)
         replies = [first]
         if rng.random() < SECOND_OPINION:
-            replies.append(self.ask(prompt, rng, first.conversation_id))
-            done["comparison"] += self.compare(*replies, rng)
+            second = self.ask(prompt, rng, first.conversation_id)
+            replies.append(second)
+            done["comparison"] += self.compare(first, second, rng)
         for reply in replies:
             done["thumb"] += self.thumb(reply, rng)
         if rng.random() < self.person.effort and taste(first.text) < 0.9:
