@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from deploy import stack
-from deploy.cycle import CycleState, Turner
+from deploy.cycle import CycleState
 from deploy.settings import StackSettings
 from feedback.errors import NotFound
 from feedback.words import Promotion
@@ -12,6 +12,8 @@ from feedback.words import Promotion
 
 def turn(settings: StackSettings, state: CycleState, say: Callable[[str], None]) -> CycleState:
     """The cycle after its missing stages were run against the running platform."""
+    from deploy.turn import Turner  # curation and evaluation come with it
+
     with stack.connect(settings) as gateway:
         gateway.wait_ready(timeout_s=300, say=say)
         return Turner(settings.home, gateway, stack.base_in_use(settings), say).run(state)
