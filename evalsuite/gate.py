@@ -15,6 +15,7 @@ from evalsuite.report import Comparison, EvalReport, Finding, Judgement, Measure
 from feedback.errors import Invalid
 from feedback.words import Decision, Verdict, Word, digest
 
+ROUNDING = 1e-9
 Bound = Annotated[float, Field(ge=0, lt=1)]
 Least = Annotated[int, Field(ge=1)]
 
@@ -134,7 +135,7 @@ def _on_target(measure: Measure, target: Target) -> Finding:
 
 def _on_guardrail(measure: Measure, rail: Guardrail) -> Finding:
     short = _shortage(measure, rail)
-    dropped = measure.difference < -rail.max_drop
+    dropped = measure.difference < -rail.max_drop - ROUNDING
     met = not dropped and measure.ci_low > -rail.margin
     verb = "has not got worse" if met else "has got worse" if dropped else "may have got worse"
     rule = f"it may drop by {rail.max_drop:.2f} and the interval must lie above {signed(-rail.margin)}"
@@ -158,7 +159,8 @@ def _shortage(measure: Measure, rule: Target | Guardrail) -> str:
 def _figures(measure: Measure) -> str:
     return (
         f"candidate {measure.candidate:.2f}, incumbent {measure.incumbent:.2f}, difference {measure.figures}, "
-        f"{measure.items} items of {measure.groups} groups, {measure.wins} won, {measure.ties} tied, {measure.losses} lost"
+        f"{measure.items} items of {measure.groups} groups, "
+        f"{measure.wins} won, {measure.ties} tied, {measure.losses} lost"
     )
 
 

@@ -10,6 +10,7 @@ below some thirty groups.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ def student_t_quantile(probability: float, freedom: int) -> float:
     return float(math.sqrt(freedom) * math.tan(np.interp(probability, below / below[-1], angles)))
 
 
+@cache
 def expanded_tail(confidence: float, groups: int) -> float:
     """The tail to cut off on each side, so that the percentile interval is as wide as the t interval would be."""
     wide = student_t_quantile((1 - confidence) / 2, groups - 1) * math.sqrt(groups / (groups - 1))
