@@ -11,8 +11,16 @@ from feedback.snapshot import SnapshotManifest
 from feedback.words import AccessRole, Adapter, Promotion, Turn
 from serve.auth import Operator
 from serve.bodies import (
-    AdapterBody, AdapterList, Line, LineStatus, Loglikelihood, LoglikelihoodBody, PromotionBody, PromotionList, Status,
+    AdapterBody,
+    AdapterList,
+    Line,
+    LineStatus,
+    Loglikelihood,
+    LoglikelihoodBody,
+    PromotionBody,
+    PromotionList,
     Responses,
+    Status,
     problems,
 )
 from serve.health_routes import waiting
@@ -62,8 +70,7 @@ async def take_in(body: AdapterBody, caller: Operator, gateway: Gateway, respons
 
 
 @router.get("/adapters", responses=problems(401, 403, 422))
-async def adapters(caller: Operator, gateway: Gateway, line: TAKEN_IN_BEFORE: Responses = {200: {"model": Adapter, "description": "Taken in before"}}
-AskedLine = None) -> AdapterList:
+async def adapters(caller: Operator, gateway: Gateway, line: AskedLine = None) -> AdapterList:
     """Every adapter that was taken in, with its state."""
     return AdapterList(adapters=await to_thread.run_sync(gateway.store.adapters, line))
 
@@ -88,8 +95,7 @@ async def decide(body: PromotionBody, caller: Operator, gateway: Gateway) -> Pro
 
 
 @router.get("/promotions", responses=problems(401, 403, 422))
-async def promotions(caller: Operator, gateway: Gateway, line: TAKEN_IN_BEFORE: Responses = {200: {"model": Adapter, "description": "Taken in before"}}
-AskedLine = None) -> PromotionList:
+async def promotions(caller: Operator, gateway: Gateway, line: AskedLine = None) -> PromotionList:
     """The decisions, newest first."""
     return PromotionList(promotions=await to_thread.run_sync(gateway.store.promotions, line))
 
