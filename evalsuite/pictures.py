@@ -140,7 +140,7 @@ def before_and_after(comparison: Comparison, wide: bool) -> Figure:
             figures = [f"{measure.incumbent:.2f} to {measure.candidate:.2f}", f"n = {measure.items}"]
             if wide:
                 figures.insert(1, measure.figures)
-            _label(axes, row, measure.title, "     ".join(figures))
+            _label(axes, row, measure.title, ", ".join(figures))
         axes.set_xlabel("open circle: before (incumbent); full circle: after (candidate)")
         return figure
 

@@ -86,7 +86,7 @@ def _figures(judgement: Judgement) -> list[tuple[str, str, str]]:
     found = [
         (
             "Before and after",
-            "Means on held-out items and instructions, which neither adapter was trained on.",
+            "Mean scores. Held-out users' prompts and pairs, and the suite's own instructions.",
             pictures.as_svg(pictures.before_and_after(judgement.comparison, wide=False), "means"),
         ),
         (

@@ -55,7 +55,10 @@ class Answer(Word):
 
 
 class Weighted(Word):
+    """What all rules have; `label` says what this one asks for, where its own words would be too technical."""
+
     weight: Annotated[float, Field(gt=0)] = 1.0
+    label: str = ""
 
 
 class Contains(Weighted):

@@ -21,7 +21,7 @@ def score_reply(reply: str, rules: Sequence[Rule]) -> Scored:
     answer = Answer(reply=reply)
     grades = [rule.grade(answer) for rule in rules]
     total = sum(grade * rule.weight for grade, rule in zip(grades, rules, strict=True))
-    lost = tuple(rule.asks for grade, rule in zip(grades, rules, strict=True) if grade < 1.0)
+    lost = tuple(rule.label or rule.asks for grade, rule in zip(grades, rules, strict=True) if grade < 1.0)
     return Scored(score=min(1.0, total / sum(rule.weight for rule in rules)), lost=lost)
 
 

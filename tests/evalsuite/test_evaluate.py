@@ -101,8 +101,8 @@ def test_a_model_that_leaves_a_question_unanswered_gives_no_report():
 
 
 def test_a_comparison_has_every_measure_in_the_candidates_favour():
-    reports = [evaluate(model, heldout(), SUITES, Sampling(), quiet) for model in (good_model(), plain_model())]
-    comparison = compare(*reports, Terms(resamples=500))
+    good, plain = (evaluate(model, heldout(), SUITES, Sampling(), quiet) for model in (good_model(), plain_model()))
+    comparison = compare(good, plain, Terms(resamples=500))
     found = {one.name: (one.candidate, one.incumbent, one.items, one.groups) for one in comparison.measures}
     assert found["house_style_win_rate"] == (1.0, 0.0, 24, 6)
     assert found["preference_accuracy"] == (1.0, 0.0, 24, 6)

@@ -21,8 +21,8 @@ SUITES = [load_suite("house_style"), load_suite("regression")]
 def judgement_of(reply, questions=None):
     asked = questions or heldout()
     candidate = ScriptedModel("tiny--main-v0002-abcdef01", reply, likes="short")
-    reports = [evaluate(model, asked, SUITES, Sampling(), lambda *_: None) for model in (candidate, plain_model())]
-    return deliberate(*reports, (), load_policy(), seed=0)
+    ours, theirs = (evaluate(model, asked, SUITES, Sampling(), lambda *_: None) for model in (candidate, plain_model()))
+    return deliberate(ours, theirs, (), load_policy(), seed=0)
 
 
 @pytest.fixture(scope="module")

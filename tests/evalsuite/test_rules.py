@@ -8,8 +8,8 @@ from evalsuite.scorers import contest, score_reply
 
 rule_from = TypeAdapter(Rule).validate_python
 
-NEXT = {"rule": "ends_with_next_step", "phrases": ["bring it", "let us know"]}
-CASES = [
+NEXT: dict[str, object] = {"rule": "ends_with_next_step", "phrases": ["bring it", "let us know"]}
+CASES: list[tuple[dict[str, object], str, float]] = [
     ({"rule": "contains", "any_of": ["4"]}, "It is 4.", 1.0),
     ({"rule": "contains", "any_of": ["4"]}, "It is 14.", 0.0),
     ({"rule": "contains", "any_of": ["paris", "lyon"]}, "PARIS, of course", 1.0),
@@ -84,7 +84,7 @@ def test_every_rule_is_among_the_cases():
 
 @given(reply=st.text(max_size=300))
 def test_any_text_gets_a_grade_between_0_and_1_from_every_rule(reply):
-    for table in {case[0]["rule"]: case[0] for case in CASES}.values():
+    for table in {str(table["rule"]): table for table, _, _ in CASES}.values():
         rule = rule_from(table)
         assert 0 <= rule.grade(Answer(reply=reply)) <= 1
         assert rule.asks
