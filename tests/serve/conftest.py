@@ -21,3 +21,14 @@ def gateway(vllm: FakeVLLM, tmp_path: Path) -> Iterator[GatewayProcess]:
     started.wait_ready()
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """One gateway for all tests of a module that are only refused, or don't mind each other."""
+    fake = FakeVLLM()
+    started = GatewayProcess(tmp_path_factory.mktemp("steady") / "home", [fake.url])
+    started.wait_ready()
+    yield started
+    started.stop()
+    fake.server.kill()

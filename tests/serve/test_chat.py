@@ -155,21 +155,21 @@ BAD: list[tuple[dict[str, Any], str | None]] = [
 
 
 @pytest.mark.parametrize(("change", "param"), BAD)
-def test_what_breaks_a_rule_is_a_clear_400(gateway: GatewayProcess, change: dict[str, Any], param: str | None) -> None:
+def test_what_breaks_a_rule_is_a_clear_400(steady: GatewayProcess, change: dict[str, Any], param: str | None) -> None:
     content = json.dumps(saying("Hello") | change)
-    answer = gateway.ann.post("/v1/chat/completions", content=content, headers={"content-type": "application/json"})
+    answer = steady.ann.post("/v1/chat/completions", content=content, headers={"content-type": "application/json"})
     error = answer.json()["error"]
     assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
     assert error["message"]
     if param is not None:
         assert error["param"] == param
-    assert gateway.store.counts()["messages"] == 0
+    assert steady.store.counts()["messages"] == 0
 
 
 @pytest.mark.parametrize("content", [b"{", b"", b"null", b"[1]", b"\xff\xfe", b'{"model": NaN}', b"[" * 100_000])
-def test_broken_json_is_a_400(gateway: GatewayProcess, content: bytes) -> None:
+def test_broken_json_is_a_400(steady: GatewayProcess, content: bytes) -> None:
     headers = {"content-type": "application/json"}
-    answer = gateway.ann.post("/v1/chat/completions", content=content, headers=headers)
+    answer = steady.ann.post("/v1/chat/completions", content=content, headers=headers)
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
 
 
