@@ -1,8 +1,6 @@
 """The DuckDB file: opened by one process, read by any of its threads, written by one."""
 
-import errno
 import logging
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -13,12 +11,12 @@ from pathlib import Path
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from feedback.errors import Conflict, Corrupt, NotReady, StorageFull
+from feedback.errors import Conflict, Corrupt, NotReady
+from feedback.manifest import full_disk
 from feedback.migrate import load_migrations, migrate
 
 log = logging.getLogger(__name__)
 CHECKPOINT_BYTES = 16 << 20
-NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 SETTINGS = {
     "threads": 2,  # single rows gain nothing from more, and vLLM and training want the cores
     # A checkpoint that runs out of disk closes the whole database, so it happens only when there is room for it.
@@ -104,21 +102,14 @@ class Database:
         self._root = None
 
 
-def storage_error(failed: BaseException) -> BaseException:
-    """StorageFull when the failure is a full disk; the failure itself otherwise."""
-    if isinstance(failed, OSError | duckdb.Error) and any(reason in str(failed) for reason in NO_ROOM):
-        return StorageFull(f"the disk is full and nothing of this write was stored: {failed}; make room and try again")
-    return failed
-
-
 def _open(path: Path) -> DuckDBPyConnection:
     try:
         root = duckdb.connect(path, config=SETTINGS)
     except duckdb.Error as failed:
         if "Could not set lock" in str(failed):
             raise Conflict(f"{path} is open in another process, stop that one first: {failed}") from failed
-        if any(reason in str(failed) for reason in NO_ROOM):
-            raise storage_error(failed) from failed
+        if full := full_disk(failed):
+            raise full from failed
         raise Corrupt(f"{path} can't be opened as the store: {failed}; restore it from a backup") from failed
     try:
         for name in migrate(root, load_migrations(), datetime.now(UTC)):

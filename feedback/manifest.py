@@ -4,6 +4,7 @@ A maker fills a temporary sibling (`unfinished_sibling`), writes the manifest in
 A crash at any point leaves either the whole directory or one with a leading dot that nobody reads.
 """
 
+import errno
 import hashlib
 import os
 import secrets
@@ -12,11 +13,12 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from feedback.errors import Corrupt, NotFound
+from feedback.errors import Corrupt, NotFound, StorageFull
 from feedback.words import Word
 
 T = TypeVar("T", bound=Word)
 CHUNK_BYTES = 1 << 20
+NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def sha256_file(path: Path) -> str:
@@ -32,7 +34,10 @@ def sha256_file(path: Path) -> str:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """The file holds exactly these bytes, durably; a reader sees the old file or the new one, never a part."""
+    """The file holds exactly these bytes, durably; a reader sees the old file or the new one, never a part.
+
+    StorageFull when the disk is full; the old file is there then.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:
@@ -40,6 +45,10 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as failed:
+        if full := full_disk(failed):
+            raise full from failed
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     sync(path.parent)
@@ -60,6 +69,13 @@ def read_json(path: Path, kind: type[T]) -> T:
         return kind.model_validate_json(raw)
     except ValidationError as wrong:
         raise Corrupt(f"{path} is no {kind.__name__}: {wrong}; make its directory anew") from wrong
+
+
+def full_disk(failed: Exception) -> StorageFull | None:
+    """What to tell when the failure, whoever raised it, is a full disk; None when it is anything else."""
+    if not any(reason in str(failed) for reason in NO_ROOM):
+        return None
+    return StorageFull(f"the disk is full and nothing of this write was kept: {failed}; make room and try again")
 
 
 def sync(path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from feedback.database import storage_error
 from feedback.errors import Conflict, Corrupt, Invalid
 from feedback.manifest import (
+    full_disk,
     publish,
     read_json,
     sha256_file,
@@ -61,7 +61,9 @@ def write_snapshot(connection: DuckDBPyConnection, snapshot_dir: Path, at: datet
         write_json(temporary / MANIFEST_NAME, manifest)
         publish(temporary, snapshot_dir)
     except (OSError, duckdb.Error) as failed:
-        raise storage_error(failed) from failed
+        if full := full_disk(failed):
+            raise full from failed
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return manifest

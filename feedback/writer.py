@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, TypeVar
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from feedback.database import Database, storage_error
+from feedback.database import Database
 from feedback.errors import NotReady, RatchetError
+from feedback.manifest import full_disk
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -159,10 +160,11 @@ def _roll_back(connection: DuckDBPyConnection) -> None:
         return  # a commit that failed has ended its transaction already
 
 
-def _told(failed: Exception) -> BaseException:
-    told = storage_error(failed)
-    if told is failed and isinstance(failed, duckdb.FatalException):
+def _told(failed: Exception) -> Exception:
+    told: Exception | None = full_disk(failed)
+    if told is None and isinstance(failed, duckdb.FatalException):
         told = NotReady(f"the store had to be reopened: {failed}; look whether this write is there, then try again", 1)
-    if told is not failed:
-        told.__cause__ = failed
+    if told is None:
+        return failed
+    told.__cause__ = failed
     return told
