@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from feedback.curate import curate, load_policy
-from feedback.dataset import read_dataset, write_dataset
 from filelock import Timeout
 
 from deploy.chat_model import GatewayModel
@@ -15,8 +13,11 @@ from deploy.cycle import STAGES, Cycles, CycleState, made, summary
 from deploy.gateway import Gateway
 from deploy.training import run_training
 from evalsuite.judge import judge
+from feedback.curate import curate
+from feedback.dataset import read_dataset, write_dataset
 from feedback.errors import Conflict
 from feedback.manifest import write_json
+from feedback.policy import load_policy
 from feedback.snapshot import SnapshotManifest, read_snapshot
 from feedback.words import Adapter, BaseModelRef, DatasetCard, Decision, Promotion, RunManifest, Verdict
 

@@ -37,13 +37,19 @@ class Person:
 class Shop:
     system: str
     openers: tuple[str, ...]
+    customers: tuple[str, ...]
     questions: tuple[Question, ...]
 
 
 def load_shop() -> Shop:
     stock = tomllib.loads((files("deploy.demo") / "questions.toml").read_text())
     questions = tuple(Question(*row) for row in stock["questions"])
-    return Shop(system=stock["system"], openers=tuple(stock["openers"]), questions=questions)
+    return Shop(
+        system=stock["system"],
+        openers=tuple(stock["openers"]),
+        customers=tuple(stock["customers"]),
+        questions=questions,
+    )
 
 
 def people(shop: Shop, seed: int) -> list[Person]:
@@ -53,13 +59,13 @@ def people(shop: Shop, seed: int) -> list[Person]:
     groups = [shuffled[at : at + QUESTIONS_EACH] for at in range(0, len(shuffled), QUESTIONS_EACH)]
     return [
         Person(
-            user_id=f"customer-{number:02d}",
+            user_id=name,
             questions=tuple(group),
             slip=rng.uniform(0.0, 0.15),
             effort=rng.uniform(0.6, 1.0),
             seed=rng.randrange(2**31),
         )
-        for number, group in enumerate(groups, start=1)
+        for name, group in zip(shop.customers, groups, strict=True)
     ]
 
 
