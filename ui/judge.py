@@ -156,7 +156,7 @@ class Judge:
 
 
 def toast(text: str) -> None:
-    gr.Info(text, duration=4, title="Feedback")
+    gr.Info(text, duration=4)
 
 
 def marks(path: tuple[Shown, ...], thumbs: Thumbs) -> Any:

@@ -86,7 +86,7 @@ class Talk:
 
     async def answer(self, chat: Chat, text: str, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
         """The reply as it comes. `text` is what is in the box by now; a refused prompt goes back there, before it."""
-        if chat.asking is None:
+        if chat.asking is None or self._generations.running(page_of(request)):
             yield (*_nothing(), gr.skip())
             return
         prompt = [entry.turn for entry in chat.path]
@@ -97,7 +97,7 @@ class Talk:
             try:
                 async for pieces in generation.batches():
                     chat, reply = _arrived(chat, reply, pieces)
-                    if reply.content:
+                    if reply.content.strip():
                         partial = (*chat.path, reply)
                         held = replace(chat, path=partial, asking=None)
                         messages = chatbot_messages(partial, offer_correction=False)
@@ -110,7 +110,7 @@ class Talk:
 
     async def _ended(self, chat: Chat, reply: Shown, text: str, failed: RatchetError | None) -> tuple[Any, ...]:
         """A reply of which something arrived stays; otherwise the prompt is taken back and returned to the box."""
-        if reply.content:
+        if reply.content.strip():
             path = (*chat.path, reply)
             said = notice(plain(failed)) if failed else ""
             chat = replace(chat, path=path, asking=None)

@@ -16,6 +16,7 @@ SPAN = r"(?<!`)(?P<tick>`+)(?!`)(?:(?!\n\s*\n).)+?(?<!`)(?P=tick)(?!`)"
 CODE = re.compile(f"{FENCE}|{SPAN}", re.MULTILINE | re.DOTALL)
 TAG = re.compile(r"(\\*)<(?=[A-Za-z/!?])")
 WRITE_BETTER = "Write a better answer"
+NOTHING_SAID = "*Stopped before the first word.*"
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ def chatbot_messages(path: Sequence[Shown], offer_correction: bool = True) -> li
 
 
 def _row(entry: Shown) -> dict[str, Any]:
-    metadata = {"id": entry.message_id} if entry.message_id else {}
+    text = escape_tags(entry.content) if entry.content.strip() else NOTHING_SAID
     return {
         "role": entry.role,
-        "content": [{"type": "text", "text": escape_tags(entry.content)}],
-        "metadata": metadata,
+        "content": [{"type": "text", "text": text}],
+        "metadata": {"id": entry.message_id} if entry.message_id else {},
     }
 
 

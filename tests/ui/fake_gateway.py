@@ -28,6 +28,7 @@ class FakeGateway:
         self.waiting_for: list[dict[str, Any]] = []
         self.replies: dict[str, list[str]] = {}  # last message -> the words of its reply, one a chunk
         self.pause_s = 0.01
+        self.held = False  # nothing comes after a reply's first word
         self.break_off = False
 
         self.conversations: dict[str, Conversation] = {}
@@ -77,6 +78,8 @@ class FakeGateway:
         try:
             for chunk in chunks:
                 await asyncio.sleep(self.pause_s)
+                while self.held and said:
+                    await asyncio.sleep(0.01)
                 said += chunk
                 yield _event(reply, {"content": chunk}, None)
             if self.break_off:
