@@ -34,7 +34,7 @@ def groups(questions: Iterable[tuple[str, str]], near_duplicate: float) -> dict[
 
 def split_of(group: str, policy: CurationPolicy) -> SplitName:
     """The group's side: by a hash of its name, so that it stays there while others come."""
-    place = int(digest("split", group)[:8], 16) / HASH_RANGE
+    place = int(digest("side", group)[:8], 16) / HASH_RANGE
     if place < policy.test_share:
         return "test"
     return "validation" if place < policy.test_share + policy.validation_share else "train"

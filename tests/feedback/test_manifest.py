@@ -1,12 +1,23 @@
 """Files and directories are whole or not there."""
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from feedback.errors import Corrupt, NotFound
-from feedback.manifest import publish, read_json, sha256_file, unfinished_sibling, verify_files, write_bytes, write_json
+from feedback.errors import Corrupt, NotFound, StorageFull
+from feedback.manifest import (
+    full_disk,
+    publish,
+    read_json,
+    sha256_file,
+    unfinished_sibling,
+    verify_files,
+    write_bytes,
+    write_json,
+)
 from feedback.words import BaseModelRef
 
 BASE = BaseModelRef(base_id="tiny", base_hash="0123456789abcdef", path="/models/tiny")
@@ -72,3 +83,16 @@ def test_files_that_are_not_what_the_manifest_says(tmp_path: Path) -> None:
     for wrong in ({"a": "0" * 64}, {**good, "b": "0" * 64}, {"../a": good["a"]}):
         with pytest.raises(Corrupt):
             verify_files(tmp_path, wrong)
+
+
+@pytest.mark.parametrize(
+    ("failed", "full"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), True),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES)), False),
+        (ValueError("no"), False),
+    ],
+)
+def test_a_full_disk_is_told_from_other_failures(failed: Exception, full: bool) -> None:
+    assert isinstance(full_disk(failed), StorageFull) is full
