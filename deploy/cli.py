@@ -182,12 +182,19 @@ def cycle_run(
     from deploy.cycle import Cycles
     from deploy.decide import turn
     from deploy.settings import load_settings
+    from retrain.recipe import load_recipe
 
+    load_recipe(recipe)  # a mistake in it is told now, not after the snapshot
     settings = load_settings(home)
     line_name = line or settings.line
     cycles = Cycles(settings.home)
-    state = cycles.unfinished(line_name) if resume else cycles.begin(line_name, recipe)
+    state = cycles.unfinished(line_name) if resume else cycles.begin(line_name, full_path(recipe))
     show.cycle(turn(settings, state, show.say))
+
+
+def full_path(recipe: str) -> str:
+    """A preset's name as it is, a file by its full path: a resumed cycle may be run from elsewhere."""
+    return str(Path(recipe).resolve()) if recipe.endswith(".toml") else recipe
 
 
 @cycle_app.command("list")

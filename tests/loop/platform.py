@@ -22,6 +22,23 @@ from feedback.words import Adapter, RunManifest
 RATCHET = Path(sys.executable).parent / "ratchet"
 READY_WAIT_S = 400
 
+RECIPE = """
+seed = 5
+[lora]
+rank = 8
+alpha = 16
+[[stages]]
+stage = "sft"
+epochs = 2
+lr = 2e-3
+batch_size = 8
+[[stages]]
+stage = "dpo"
+epochs = 2
+lr = 1e-3
+batch_size = 8
+"""
+
 
 @dataclass(frozen=True)
 class Started:
@@ -111,3 +128,10 @@ def until(condition, timeout_s: float, what: str) -> float:
         assert waited < timeout_s, f"{what}: not within {timeout_s} s"
         time.sleep(0.1)
     return time.monotonic() - started
+
+
+def recipe_with(recipe: Path, seed: int) -> Path:
+    """The same recipe with another seed: other bytes, so another adapter."""
+    other = recipe.with_name(f"tiny-{seed}.toml")
+    other.write_text(RECIPE.replace("seed = 5", f"seed = {seed}"))
+    return other
