@@ -7,7 +7,7 @@ stream the text passes at once and only the end mark (`data: [DONE]`) waits.
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -32,10 +32,11 @@ STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "x-accel-b
 class Desk:
     """What every answer needs: a seat at a replica, the store, the counters."""
 
-    def __init__(self, fleet: Fleet, store: Store, metrics: Metrics) -> None:
+    def __init__(self, fleet: Fleet, store: Store, metrics: Metrics, wake: Callable[[], None]) -> None:
         self.fleet = fleet
         self.metrics = metrics
         self._store = store
+        self._wake = wake  # has the replicas looked at now
 
     async def keep(self, call: Call, reply: Reply) -> None:
         """The exchange is stored durably, unless the caller asked for it not to be."""
@@ -50,8 +51,10 @@ class Desk:
         """The error to tell the caller, after noting what it says about the replica."""
         if isinstance(failed, NotReady):
             seen.lost(str(failed))
+            self._wake()
         elif isinstance(failed, NotFound):
             seen.ready.discard(adapter_id)
+            self._wake()
             return NotReady(f"{adapter_id} is being loaded again after a restart of vLLM; try again", 1)
         return failed
 

@@ -50,7 +50,7 @@ def assemble(settings: Settings, store: Store) -> Parts:
         lines=lines,
         fleet=fleet,
         reconciler=reconciler,
-        desk=Desk(fleet, store, metrics),
+        desk=Desk(fleet, store, metrics, reconciler.wake),
         intake=Intake(settings, store, lines, reconciler),
         decisions=Decisions(store, lines, reconciler),
         metrics=metrics,

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -71,7 +72,9 @@ class FakeVLLM:
 
     async def models(self, _: Request) -> Response:
         cards = [{"id": BASE_ID, "object": "model", "root": "/base", "max_model_len": self.behave.max_model_len}]
-        cards += [{"id": name, "object": "model", "root": path, "parent": BASE_ID} for name, path in self.loaded.items()]
+        cards += [
+            {"id": name, "object": "model", "root": path, "parent": BASE_ID} for name, path in self.loaded.items()
+        ]
         return JSONResponse({"object": "list", "data": cards})
 
     async def load(self, request: Request) -> Response:
@@ -79,7 +82,7 @@ class FakeVLLM:
         name, path = body["lora_name"], body["lora_path"]
         if name in self.loaded:
             return problem(400, f"The lora adapter '{name}' has already been loaded.", "InvalidUserInput")
-        if name in self.behave.refuse:
+        if name in self.behave.refuse or not (Path(path) / "adapter_config.json").exists():
             return problem(500, f"Loading lora {name} failed: no adapter at {path}", "InternalServerError")
         self.loaded[name] = path
         return PlainTextResponse(f"Success: LoRA adapter '{name}' added successfully.")

@@ -9,11 +9,11 @@ import httpx
 import openai
 
 from feedback.store import Store
+from feedback.words import AccessRole
 from serve.access_routes import made
 from serve.app import create_app
 from serve.parts import assemble, now
 from serve.settings import Settings
-from feedback.words import AccessRole
 from tests.serve.example import BASE_HASH, write_run
 from tests.serve.fake_vllm import BASE_ID
 from tests.serve.running import Running, wait_until

@@ -13,7 +13,9 @@ ANYBODY = tuple(AccessRole)
 
 
 @pytest.mark.parametrize("role", ANYBODY)
-@pytest.mark.parametrize(("model", "expected"), [("main", Route(V1.adapter_id, "main")), ("shop", Route("base", "shop"))])
+@pytest.mark.parametrize(
+    ("model", "expected"), [("main", Route(V1.adapter_id, "main")), ("shop", Route("base", "shop"))]
+)
 def test_an_alias_is_answered_by_its_lines_head(model: str, expected: Route, role: AccessRole) -> None:
     assert route(model, role, SERVED) == expected
 
