@@ -96,17 +96,28 @@ def _reply(conversation: Conversation | None, message_id: str, line: str) -> Rep
 
 
 def _fault(draft: Draft, policy: CurationPolicy) -> str | None:
-    """Why the draft is unfit, None when it isn't. A correction's own text is complete whatever the reply was."""
+    """Why the draft is unfit, None when it isn't. A correction's own text is complete whatever the reply was.
+
+    A reply that the token limit cut off mustn't be imitated; that people disliked it, as they saw it, is still true.
+    """
     prompt = draft.replies[0].prompt
     texts = [text for name, text in draft.texts.items() if name in ("completion", "chosen", "rejected")]
     for reply in draft.replies:
-        if reply.message.content in texts and reply.message.finish_reason in UNFINISHED:
-            return UNFINISHED[reply.message.finish_reason]
+        fault = UNFINISHED.get(reply.message.finish_reason or "")
+        affected = _imitated(draft) if fault == "truncated" else texts
+        if fault and reply.message.content in affected:
+            return fault
     if not all(text.strip() for text in texts) or not question(prompt).strip():
         return "empty"
     if sum(len(turn.content) for turn in prompt) + sum(map(len, texts)) > policy.max_chars:
         return "too_long"
     return "replies_equal" if draft.kind == "pairs" and texts[0].strip() == texts[1].strip() else None
+
+
+def _imitated(draft: Draft) -> list[str]:
+    """The texts of the draft that a model would learn to say."""
+    wanted = [name for name in ("completion", "chosen") if name in draft.texts]
+    return [draft.texts[name] for name in wanted if draft.texts.get("desirable", True)]
 
 
 def _unfit(made: Iterable[Draft | Dropped], policy: CurationPolicy) -> list[Dropped]:

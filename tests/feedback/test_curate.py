@@ -189,8 +189,16 @@ def test_unfit_texts(
 
 def test_a_correction_of_a_truncated_reply_is_whole_itself() -> None:
     found = curate(snapshot([corrected("f1", "a", "Yes!")], talk(a={"finish_reason": "length"})), POLICY, "main")
-    assert described(found) == ["sft Yes! <f1>"]
-    assert found.drops == {"truncated": 1}
+    assert [(len(found.sft), len(found.pairs)), found.drops] == [(1, 1), {}]
+    assert found.pairs[0].chosen == "Yes!"
+
+
+def test_a_truncated_reply_is_never_imitated_but_may_be_rejected() -> None:
+    cut = talk(a={"finish_reason": "length"})
+    liked = curate(snapshot([thumb("f1", "a", "up")], cut), POLICY, "main")
+    assert (liked.sft, liked.kto, liked.drops) == ((), (), {"truncated": 2})
+    disliked = curate(snapshot([thumb("f1", "a", "down")], cut), POLICY, "main")
+    assert [example.desirable for example in disliked.kto] == [False]
 
 
 def test_an_example_carries_its_prompt_and_evidence() -> None:
