@@ -1,5 +1,6 @@
 """The run's curves as one picture: what each stage's loss did, and for DPO how well it tells chosen from rejected."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,9 +39,12 @@ def draw_curves(histories: Mapping[str, Records], target: Path) -> None:
     from matplotlib.figure import Figure
 
     panels = [panel for panel in PANELS if panel.stage in histories]
-    figure = Figure(figsize=(5.2 * len(panels), 3.6), layout="constrained")
+    columns = 1 if len(panels) == 1 else 2
+    lines = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(6 * columns, 3.6 * lines), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    for place, panel in enumerate(panels, start=1):
+        axes = figure.add_subplot(lines, columns, place)
         records = histories[panel.stage]
         axes.plot(*curve(records, panel.metric), color=TRAIN, linewidth=1.4, label="training batches")
         steps, values = curve(records, f"eval_{panel.metric}")
