@@ -15,6 +15,7 @@ from serve.parts import assemble, now
 from serve.settings import Settings
 
 log = logging.getLogger("serve")
+KEEP_ALIVE_S = 65  # longer than the pooled connections of common clients
 
 
 def main() -> int:
@@ -48,6 +49,7 @@ def run(settings: Settings) -> None:
         config = uvicorn.Config(
             create_app(assemble(settings, store)),
             timeout_graceful_shutdown=settings.shutdown_grace_s,
+            timeout_keep_alive=KEEP_ALIVE_S,
             access_log=False,
             server_header=False,
             log_config=None,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -48,7 +49,7 @@ def create_app(parts: Parts) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _running(parts: Parts) -> AsyncIterator[None]:
     reconciling = asyncio.create_task(parts.reconciler.run(parts.settings.reconcile_every_s))
-    reconciling.add_done_callback(_tell)
+    reconciling.add_done_callback(_end_when_lame)
     try:
         yield
     finally:
@@ -58,9 +59,11 @@ async def _running(parts: Parts) -> AsyncIterator[None]:
             await seen.replica.close()
 
 
-def _tell(reconciling: asyncio.Task[None]) -> None:
+def _end_when_lame(reconciling: asyncio.Task[None]) -> None:
+    """A gateway that can't keep its replicas in step stops, so that its supervisor starts a sound one."""
     if not reconciling.cancelled() and reconciling.exception() is not None:
-        log.critical("replicas are no longer kept in step; restart the gateway", exc_info=reconciling.exception())
+        log.critical("replicas are no longer kept in step; stopping", exc_info=reconciling.exception())
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _document(app: FastAPI) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from serve.problems import BadRequest
 
 LISTING_TIMEOUT_S = 30.0  # vLLM may compute in the process that answers, so a slow listing isn't a dead vLLM
 WARM_UP_TIMEOUT_S = 120.0
+IDLE_S = 2.0  # vLLM hangs up after five idle seconds; a request sent at that moment would be lost
 SHOWN_CHARS = 400
 TOO_LONG = "maximum context length"
 
@@ -29,7 +30,7 @@ class Replica:
         self._http = httpx.AsyncClient(
             base_url=url,
             timeout=httpx.Timeout(reply_timeout_s, connect=connect_timeout_s),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=128),
+            limits=httpx.Limits(max_keepalive_connections=128, keepalive_expiry=IDLE_S),
             headers={"accept-encoding": "identity"},
             trust_env=False,
         )

@@ -27,7 +27,7 @@ def write_adapter(directory: Path, fill: float, rank: int = 4) -> Path:
     directory.mkdir(parents=True)
     config = {"peft_type": "LORA", "r": rank, "lora_alpha": 8, "target_modules": ["q_proj"], "bias": "none"}
     (directory / "adapter_config.json").write_text(json.dumps(config))
-    weights = {
+    weights: dict[str, Any] = {
         f"{MODULE}.lora_A.weight": np.full((rank, 6), fill, dtype=np.float32),
         f"{MODULE}.lora_B.weight": np.full((5, rank), fill, dtype=np.float32),
     }

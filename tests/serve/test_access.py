@@ -77,7 +77,7 @@ def test_each_route_answers_the_roles_it_is_for(steady: GatewayProcess, method: 
 
 @pytest.mark.parametrize("header", ["rk_x", "Basic abc", "Bearer", "bearer rk_x", "Bearer \xe9"])
 def test_a_wrong_key_is_a_401(steady: GatewayProcess, header: str) -> None:
-    answer = steady.nobody.get("/v1/me", headers={"authorization": header.encode("latin-1")})
+    answer = steady.nobody.get("/v1/me", headers={b"authorization": header.encode("latin-1")})
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert answer.headers["content-type"] == "application/problem+json"
 
