@@ -56,7 +56,8 @@ class Message(Word):
     completion_tokens: int | None = None
     first_token_ms: float | None = None
     latency_ms: float | None = None
-    finish_reason: str | None = None  # stop, length, or "disconnect": the person left and the reply is partial
+    # stop, length, "disconnect" (the person left) or "error" (vLLM broke off): the last two leave a partial reply
+    finish_reason: str | None = None
 
     @property
     def turn(self) -> Turn:

@@ -103,7 +103,7 @@ class Fleet:
         """What keeps chats from being answered by these adapters; empty when nothing does."""
         found: dict[str, str] = {}
         if not any(one.up for one in self.seen):
-            found["vLLM"] = "; ".join(f"{one.replica.url}: {one.detail}" for one in self.seen)
+            found["vLLM"] = "; ".join(one.detail for one in self.seen)
         else:
             for head in dict.fromkeys(heads):
                 if not any(head in one.ready for one in self.seen):

@@ -106,6 +106,8 @@ class Replica:
     def _reached(self) -> Iterator[None]:
         try:
             yield
+        except httpx.ConnectError as closed:
+            raise NotReady(f"nothing answers at {self.url}: vLLM is still loading, or has stopped") from closed
         except httpx.TransportError as broken:
             what = str(broken) or type(broken).__name__
             raise NotReady(f"vLLM at {self.url} can't be reached or broke off ({what}); try again") from broken
