@@ -29,6 +29,12 @@ def theme() -> Any:
         radius_size="lg",
         font=SYSTEM_FONTS,
         font_mono=MONO_FONTS,
+    ).set(
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
     )
 
 
@@ -120,18 +126,18 @@ def _wire_talk(blocks: gr.Blocks, page: Page, talk: Talk, judge: Judge) -> None:
         page.chatbot.retry(talk.again, page.chat, shown, **quiet),
         page.chatbot.edit(talk.rewrite, page.chat, shown, **quiet),
     ]
-    for event in asked:
-        answered = event.then(
-            talk.answer, prompt, [*shown, page.timer], show_progress_on=page.chatbot, api_visibility="private"
-        )
-        answered.then(talk.listed, page.chat, page.history, **quiet)
+    streaming: dict[str, Any] = {"show_progress_on": page.chatbot, "api_visibility": "private"}
+    answered = [event.then(talk.answer, prompt, [*shown, page.timer], **streaming) for event in asked]
+    for event in answered:
+        event.then(talk.listed, page.chat, page.history, **quiet)
     page.box.stop(talk.stop, None, None, queue=False, **quiet)
     page.timer.tick(talk.poll, [*prompt, page.resends], polled, **quiet)
     blocks.load(None, None, page.side, js=OPEN_WHERE_WIDE)
     blocks.load(talk.poll, [*prompt, page.resends], polled, **quiet)
     blocks.load(talk.listed, page.chat, page.history, **quiet)
-    opened = page.history.input(talk.open, page.history, shown, **quiet)
-    fresh = page.new.click(talk.start_afresh, None, shown, **quiet)
+    # Gradio sends a generator's last value again when it ends: cancelled, it can't land on the next conversation.
+    opened = page.history.input(talk.open, page.history, shown, cancels=answered, **quiet)
+    fresh = page.new.click(talk.start_afresh, None, shown, cancels=answered, **quiet)
     for event in (opened, fresh):
         event.then(judge.recall, page.chat, panels, **quiet).then(talk.listed, page.chat, page.history, **quiet)
 

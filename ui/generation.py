@@ -23,6 +23,7 @@ class Generation:
         self.stopped = True
         self.left = self.left or leave
         self._reader.cancel()
+        self._arrived.put_nowait(None)  # a reader that never began says nothing itself
 
     async def batches(self) -> AsyncIterator[list[Piece]]:
         """Lists of what arrived since the last look, in order and never empty, until the reply ends or is stopped.
@@ -63,6 +64,11 @@ class Generations:
 
     def __init__(self) -> None:
         self._by_page: dict[str, Generation] = {}
+        self._expected: dict[str, bool] = {}  # asked for and not begun yet -> already stopped again
+
+    def expect(self, page_id: str) -> None:
+        """A reply is about to be started, so that a stop from now on is meant for it."""
+        self._expected[page_id] = False
 
     def running(self, page_id: str) -> bool:
         return page_id in self._by_page
@@ -71,6 +77,8 @@ class Generations:
     async def start(self, page_id: str, source: AsyncGenerator[Piece, None]) -> AsyncIterator[Generation]:
         """The page's generation for as long as the block lasts; leaving it in any way ends the reading."""
         generation = self._by_page[page_id] = Generation(source)
+        if self._expected.pop(page_id, False):
+            generation.stop()
         try:
             yield generation
         finally:
@@ -81,6 +89,8 @@ class Generations:
         """What has arrived stays on the page."""
         if page_id in self._by_page:
             self._by_page[page_id].stop()
+        elif page_id in self._expected:
+            self._expected[page_id] = True
 
     async def leave(self, page_id: str) -> None:
         """Returns when the page's generation, if there is one, is over and will show nothing more."""

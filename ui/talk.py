@@ -38,7 +38,6 @@ class Chat:
     path: tuple[Shown, ...] = ()
     asking: Asking | None = None
     waiting_text: str | None = None
-    resends: int = 0
 
 
 def box(stop: bool, value: str | None = None) -> Any:
@@ -48,7 +47,10 @@ def box(stop: bool, value: str | None = None) -> Any:
 
 
 def last_receipt(path: tuple[Shown, ...]) -> str:
-    return answered_by(path[-1].adapter_id) if path and path[-1].role == "assistant" else ""
+    """The line under the newest reply; nothing under a prompt without one."""
+    if not path or path[-1].role != "assistant":
+        return ""
+    return answered_by(path[-1].adapter_id, path[-1].message_id)
 
 
 class Talk:
@@ -64,13 +66,15 @@ class Talk:
         if not text.strip() or chat.asking or self._generations.running(page_of(request)):
             return _nothing()
         path = (*chat.path, Shown("user", text.strip()))
-        return self._asked(chat, path, Asking(chat.path, text, resend=True), emptied=True)
+        asking = Asking(chat.path, text, resend=True)
+        return self._asked(replace(chat, path=path, asking=asking), request, box(stop=True, value=""))
 
     async def again(self, chat: Chat, event: gr.RetryData, request: gr.Request) -> tuple[Any, ...]:
         """Another reply to the same prompt: a new branch."""
         if self._generations.running(page_of(request)):
             return _nothing()
-        return self._asked(chat, chat.path[: _index(event) + 1], Asking(chat.path))
+        path = chat.path[: _index(event) + 1]
+        return self._asked(replace(chat, path=path, asking=Asking(chat.path)), request, box(stop=True))
 
     async def rewrite(self, chat: Chat, event: gr.EditData, request: gr.Request) -> tuple[Any, ...]:
         """The prompt in other words: a new branch from there. Blank or unchanged text changes nothing."""
@@ -78,11 +82,12 @@ class Talk:
         text = unescape_tags(str(event.value)).strip()
         if self._generations.running(page_of(request)) or not text or text == chat.path[index].content:
             return chat, chatbot_messages(chat.path), gr.skip(), gr.skip(), gr.skip()
-        return self._asked(chat, (*chat.path[:index], Shown("user", text)), Asking(chat.path, text))
+        path = (*chat.path[:index], Shown("user", text))
+        return self._asked(replace(chat, path=path, asking=Asking(chat.path, text)), request, box(stop=True))
 
-    def _asked(self, chat: Chat, path: tuple[Shown, ...], asking: Asking, emptied: bool = False) -> tuple[Any, ...]:
-        chat = replace(chat, path=path, asking=asking, waiting_text=None)
-        return chat, chatbot_messages(path), box(stop=True, value="" if emptied else None), notice(""), ""
+    def _asked(self, chat: Chat, request: gr.Request, box_now: Any) -> tuple[Any, ...]:
+        self._generations.expect(page_of(request))
+        return replace(chat, waiting_text=None), chatbot_messages(chat.path), box_now, notice(""), ""
 
     async def answer(self, chat: Chat, text: str, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
         """The reply as it comes. `text` is what is in the box by now; a refused prompt goes back there, before it."""

@@ -2,6 +2,8 @@
 
 import gradio as gr
 
+from feedback.words import digest
+
 COOKIE = "ratchet_key"
 
 
@@ -12,4 +14,4 @@ def key_of(request: gr.Request) -> str:
 
 def page_of(request: gr.Request) -> str:
     """An open page's id, together with its visitor's key: nobody else's page can be named by guessing."""
-    return f"{request.session_hash}:{key_of(request)}"
+    return digest(str(request.session_hash), key_of(request))

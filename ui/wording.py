@@ -79,13 +79,14 @@ def status_line(waiting: Sequence[Waiting]) -> str:
     )
 
 
-def answered_by(adapter_id: str | None) -> str:
+def answered_by(adapter_id: str | None, message_id: str | None) -> str:
     """HTML: the small line under a reply. A base model that no adapter changes is called so."""
     if not adapter_id:
         return ""
     name = ADAPTER_NAME.match(adapter_id)
     label = f"{name['line']} v{int(name['version'])}" if name else f"{adapter_id}, as it came"
-    return f'<span class="receipt" title="{escape(adapter_id, quote=True)}">Answered by {escape(label)}</span>'
+    whole, reply = escape(adapter_id, quote=True), escape(message_id or "", quote=True)
+    return f'<span class="receipt" title="{whole}" data-message-id="{reply}">Answered by {escape(label)}</span>'
 
 
 def notice(text: str) -> str:

@@ -13,6 +13,7 @@ from tests.tiny_model import make_tiny_model
 
 RECIPE = Recipe(
     seed=3,
+    threads=1,  # the tiny model gains nothing from more, and tests run beside other things
     lora=Lora(rank=4, alpha=8),
     stages=(
         SFTStage(stage="sft", epochs=2, lr=2e-3, batch_size=4),

@@ -128,7 +128,7 @@ def test_over_long_pairs_are_left_out_and_counted(job: TrainingJob, tmp_path: Pa
     settings = DPOStage(
         stage="dpo", min_examples=2, batch_size=4, max_length=91, loss_type="robust", label_smoothing=0.1
     )
-    short = replace(job, recipe=Recipe(stages=(settings,)), runs_dir=tmp_path)
+    short = replace(job, recipe=Recipe(threads=1, stages=(settings,)), runs_dir=tmp_path)
     (stage,) = train(short, io.StringIO()).stages
     assert (stage.examples, stage.metrics["dropped_too_long"]) == (8, 4)
     assert stage.metrics["validation_examples"] + stage.metrics["validation_dropped_too_long"] == 4

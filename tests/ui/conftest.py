@@ -35,7 +35,8 @@ def stand(standing: Stand) -> Stand:
     return standing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module and no longer: while Playwright runs, its event loop keeps asyncio.run from this thread."""
     with chromium() as browser:
         yield browser

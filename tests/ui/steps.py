@@ -68,17 +68,24 @@ def send(page: Page, text: str) -> None:
     box(page).press("Enter")
 
 
-def wait_for_reply(page: Page, timeout_ms: float = PATIENCE_MS) -> str:
-    """The newest reply's text, once it is complete: then its receipt is shown and the box sends again."""
-    expect(page.locator(".receipt")).to_be_visible(timeout=timeout_ms)
+def shown_receipt(page: Page) -> str:
+    """The message id of the newest reply's receipt; empty when there is none."""
+    receipt = page.locator(".receipt")
+    return receipt.get_attribute("data-message-id") or "" if receipt.count() else ""
+
+
+def wait_for_reply(page: Page, before: str = "", timeout_ms: float = PATIENCE_MS) -> str:
+    """The newest reply's text, once it is complete: then another receipt than `before` is shown."""
+    expect(page.locator(f".receipt:not([data-message-id='{before}'])")).to_be_visible(timeout=timeout_ms)
     expect(page.locator("#box .submit-button")).to_be_visible(timeout=timeout_ms)
     return replies(page).last.inner_text().strip()
 
 
 def ask(page: Page, text: str, timeout_ms: float = PATIENCE_MS) -> str:
+    """Sends the text and gives the complete reply."""
+    before = shown_receipt(page)
     send(page, text)
-    expect(prompts(page).last).to_contain_text(text[:40], timeout=timeout_ms)
-    return wait_for_reply(page, timeout_ms)
+    return wait_for_reply(page, before, timeout_ms)
 
 
 def stop(page: Page) -> None:
@@ -86,14 +93,20 @@ def stop(page: Page) -> None:
     expect(page.locator("#box .submit-button")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def regenerate(page: Page) -> None:
+def regenerate(page: Page, timeout_ms: float = PATIENCE_MS) -> str:
+    """Asks for the newest reply again and gives the new one."""
+    before = shown_receipt(page)
     page.get_by_role("button", name="Retry").last.click()
+    return wait_for_reply(page, before, timeout_ms)
 
 
-def edit_last_prompt(page: Page, text: str) -> None:
+def edit_last_prompt(page: Page, text: str, timeout_ms: float = PATIENCE_MS) -> str:
+    """Puts the newest prompt in other words and gives the reply to those."""
+    before = shown_receipt(page)
     page.get_by_role("button", name="Edit").last.click()
     page.locator("#chat .edit-textarea").last.fill(text)
     page.locator("#chat").get_by_role("button", name="Submit").click()
+    return wait_for_reply(page, before, timeout_ms)
 
 
 def thumb_up(page: Page) -> None:

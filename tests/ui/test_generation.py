@@ -117,3 +117,26 @@ def test_pages_do_not_stop_each_other():
             return [piece async for batch in first.batches() for piece in batch]
 
     assert asyncio.run(scenario()) == ["a", "b"]
+
+
+def test_a_stop_between_asking_and_starting_is_meant_for_the_reply_to_come():
+    async def scenario():
+        source, generations = Source("a", "b"), Generations()
+        generations.expect("page")
+        generations.stop("page")
+        async with generations.start("page", source.read()) as generation:
+            said = [batch async for batch in generation.batches()]
+        return said, generation.stopped
+
+    assert asyncio.run(scenario()) == ([], True)
+
+
+def test_a_stop_with_nothing_under_way_is_not_meant_for_the_next_reply():
+    async def scenario():
+        source, generations = Source("a"), Generations()
+        generations.stop("page")
+        generations.expect("page")
+        async with generations.start("page", source.read()) as generation:
+            return [batch async for batch in generation.batches()]
+
+    assert asyncio.run(scenario()) == [["a"]]

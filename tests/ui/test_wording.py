@@ -63,11 +63,11 @@ def test_status_is_ready_or_names_what_is_waited_for():
     ],
 )
 def test_the_receipt_names_the_adapter(adapter_id, words):
-    assert words in answered_by(adapter_id)
+    assert words in answered_by(adapter_id, "msg_1")
 
 
 def test_nothing_to_say_is_empty():
-    assert answered_by(None) == ""
+    assert answered_by(None, None) == ""
     assert notice("") == ""
 
 
