@@ -20,8 +20,10 @@ class Generation:
         self.done = asyncio.Event()
 
     def stop(self, leave: bool = False) -> None:
-        self.stopped = True
         self.left = self.left or leave
+        if self.stopped:
+            return  # a second cancellation would break off the first one's closing of the connection
+        self.stopped = True
         self._reader.cancel()
         self._arrived.put_nowait(None)  # a reader that never began says nothing itself
 
@@ -44,11 +46,15 @@ class Generation:
             await self._reader
 
     async def close(self) -> None:
-        self._reader.cancel()
-        await asyncio.wait({self._reader})
-        if not self._reader.cancelled():
-            self._reader.exception()  # `batches` has raised it already, or nobody is left to tell
-        self.done.set()
+        """Returns when the reading is over and its connection closed."""
+        try:
+            if not self._reader.done():
+                self.stop()
+            await asyncio.wait({self._reader})
+            if not self._reader.cancelled():
+                self._reader.exception()  # `batches` has raised it already, or nobody is left to tell
+        finally:
+            self.done.set()
 
     async def _read(self, source: AsyncGenerator[Piece, None]) -> None:
         try:
@@ -82,8 +88,10 @@ class Generations:
         try:
             yield generation
         finally:
-            await generation.close()
-            del self._by_page[page_id]
+            try:
+                await generation.close()
+            finally:
+                del self._by_page[page_id]
 
     def stop(self, page_id: str) -> None:
         """What has arrived stays on the page."""

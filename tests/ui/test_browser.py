@@ -82,6 +82,7 @@ def test_stop_ends_the_generation_and_keeps_what_came(page, stand):
 def test_stopping_before_the_first_word_gives_the_message_back(page, stand):
     stand.fake.pause_s = 30
     steps.send(page, "Hold on")
+    until(lambda: stand.fake.prompts)
     steps.stop(page)
     expect(steps.box(page)).to_have_value("Hold on")
     expect(steps.replies(page)).to_have_count(0)

@@ -11,9 +11,10 @@ from ui.generation import Generations
 class Source:
     """Pieces with a gate before each but the first; knows whether it was closed."""
 
-    def __init__(self, *pieces, error=None):
+    def __init__(self, *pieces, error=None, closing_s=0.0):
         self.pieces = pieces
         self.error = error
+        self.closing_s = closing_s
         self.gate = asyncio.Semaphore(0)
         self.closed = False
 
@@ -26,6 +27,7 @@ class Source:
             if self.error:
                 raise self.error
         finally:
+            await asyncio.sleep(self.closing_s)
             self.closed = True
 
 
@@ -140,3 +142,15 @@ def test_a_stop_with_nothing_under_way_is_not_meant_for_the_next_reply():
             return [batch async for batch in generation.batches()]
 
     assert asyncio.run(scenario()) == [["a"]]
+
+
+def test_a_source_that_takes_its_time_to_close_is_waited_for():
+    async def scenario():
+        source, generations = Source("a", "never", closing_s=0.05), Generations()
+        async with generations.start("page", source.read()) as generation:
+            async for _ in generation.batches():
+                generations.stop("page")
+                generations.stop("page")
+        return source.closed
+
+    assert asyncio.run(scenario())
