@@ -16,7 +16,8 @@ from feedback.errors import Invalid, RatchetError
 from feedback.words import BASE_LINE, BaseModelRef, RunManifest
 from retrain.recipe import load_recipe, preset_names
 
-# Nothing leaves the machine, and no library's bar is drawn over ours. Set before those libraries are imported.
+# Nothing leaves the machine, no library's bar is drawn over ours, and threads that wait sleep: spinning would take
+# the cores from whoever is chatting meanwhile. Set before those libraries are imported.
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -25,6 +26,7 @@ ENVIRONMENT = {
     "DO_NOT_TRACK": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 
