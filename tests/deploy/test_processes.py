@@ -10,9 +10,10 @@ import pytest
 from deploy.hardware import Hardware
 from deploy.processes import GATEWAY, PAGE, VLLM, Program, Supervisor, configuration, escaped, programs
 from deploy.settings import StackSettings
-from deploy.vllm_process import check_memory, command
+from deploy.vllm_process import check_memory, command, lora_targets
 from feedback.errors import MachineTooSmall, NotReady
 from feedback.words import BaseModelRef
+from tests.tiny_model import make_tiny_model
 
 CPU = Hardware(cores=2, memory_bytes=24 << 30, available_bytes=20 << 30, cpu_flags=frozenset({"avx2"}), gpus=())
 GPU = Hardware(cores=8, memory_bytes=64 << 30, available_bytes=60 << 30, cpu_flags=frozenset(), gpus=("H100",))
@@ -52,6 +53,12 @@ def test_vllm_listens_on_loopback_with_lora_on(tmp_path, hardware, dtype):
     assert pairs["--dtype"] == dtype
     assert pairs["--served-model-name"] == "tiny"
     assert "--enable-lora" in arguments
+
+
+def test_adapters_may_change_the_blocks_linear_layers_and_not_the_head(tmp_path):
+    assert lora_targets(make_tiny_model(tmp_path)) == [
+        "down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj",
+    ]  # fmt: skip
 
 
 def test_too_little_memory_is_said_with_the_numbers(tmp_path):
