@@ -18,6 +18,7 @@ from feedback.words import Hash, Word, digest
 
 CONFIG_NAME = "adapter_config.json"
 TENSORS_NAME = "adapter_model.safetensors"
+BLOCK = re.compile(r"\.\d+\.")
 TENSOR_NAME = re.compile(r"base_model\.model\.(?P<module>.+)\.(?P<half>lora_A|lora_B)\.weight")
 # The bits of an exponent: a value whose exponent is all ones is infinite or not a number.
 EXPONENT_BITS: dict[str, tuple[Any, int]] = {
@@ -131,6 +132,11 @@ def _check_tensors(adapter_dir: Path, tensors: list[Tensor], rank: int) -> set[s
         match = TENSOR_NAME.fullmatch(tensor.name)
         if match is None:
             raise Corrupt(f"{adapter_dir}: tensor '{tensor.name}' is neither lora_A nor lora_B; vLLM would drop it")
+        if not BLOCK.search(match["module"]):
+            raise Corrupt(
+                f"{adapter_dir}: '{match['module']}' is outside the model's blocks (the output head, say), where vLLM "
+                "is not given adapters; train on the blocks' linear layers only"
+            )
         declared = 0 if match["half"] == "lora_A" else 1
         if len(tensor.shape) != 2 or tensor.shape[declared] != rank:
             raise Corrupt(f"{adapter_dir}: tensor '{tensor.name}' is {list(tensor.shape)}, the declared rank is {rank}")

@@ -155,3 +155,10 @@ def test_damaged_files(tmp_path: Path, name: str, damage: str) -> None:
         path.write_bytes({"cut": whole[:-3], "empty": b"", "garbage": b"\xff" * 64}[damage])
     with pytest.raises(Corrupt, match=name):
         inspect_adapter(tmp_path / "a")
+
+
+def test_an_adapter_of_the_output_head_is_refused(tmp_path: Path) -> None:
+    head = {name.replace("model.layers.0.self_attn.q_proj", "lm_head"): value for name, value in tensors().items()}
+    directory = write_adapter(tmp_path / "head", CONFIG | {"target_modules": ["lm_head"]}, head)
+    with pytest.raises(Corrupt, match="'lm_head' is outside the model's blocks"):
+        inspect_adapter(directory)
