@@ -135,9 +135,12 @@ def _wire_talk(blocks: gr.Blocks, page: Page, talk: Talk, judge: Judge) -> None:
     blocks.load(None, None, page.side, js=OPEN_WHERE_WIDE)
     blocks.load(talk.poll, [*prompt, page.resends], polled, **quiet)
     blocks.load(talk.listed, page.chat, page.history, **quiet)
-    # Gradio sends a generator's last value again when it ends: cancelled, it can't land on the next conversation.
-    opened = page.history.input(talk.open, page.history, shown, cancels=answered, **quiet)
-    fresh = page.new.click(talk.start_afresh, None, shown, cancels=answered, **quiet)
+    # Gradio sends a generator's last value again when it ends. Cancelled first, it can't land on what is opened next;
+    # listeners of one event run in the order in which they were added.
+    page.history.input(None, None, None, cancels=answered)
+    page.new.click(None, None, None, cancels=answered)
+    opened = page.history.input(talk.open, page.history, shown, **quiet)
+    fresh = page.new.click(talk.start_afresh, None, shown, **quiet)
     for event in (opened, fresh):
         event.then(judge.recall, page.chat, panels, **quiet).then(talk.listed, page.chat, page.history, **quiet)
 
