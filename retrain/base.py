@@ -8,11 +8,11 @@ from typing import Any
 
 from feedback.errors import Invalid
 from feedback.words import Word
+from retrain.recipe import TOKEN_TABLES
 
 CONFIG_NAME = "config.json"
 TEMPLATE_NAME = "chat_template.jinja"
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
-NOT_ADAPTED = ("embed_tokens", "lm_head")  # the token tables: adapters leave them alone
 
 
 class BaseShape(Word):
@@ -91,7 +91,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _is_adapted(name: str) -> bool:
-    return name.endswith(".weight") and not any(part in name for part in NOT_ADAPTED)
+    return name.endswith(".weight") and not any(part in name for part in TOKEN_TABLES)
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -17,6 +17,7 @@ from feedback.words import Word, digest
 PRESETS_DIR = Path(__file__).parent / "recipes"
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+TOKEN_TABLES = frozenset({"embed_tokens", "lm_head"})  # vLLM doesn't serve adapters of them as trained
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
@@ -26,7 +27,14 @@ class Lora(Word):
     rank: Annotated[int, Field(gt=0, le=256)] = 16
     alpha: Annotated[float, Field(gt=0)] = 32
     dropout: Share = 0.0
-    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"  # names of linear layers, such as q_proj
+
+    @model_validator(mode="after")
+    def _leaves_the_token_tables_alone(self) -> Self:
+        tables = sorted(TOKEN_TABLES.intersection(self.targets if isinstance(self.targets, tuple) else ()))
+        if tables or not self.targets:
+            raise ValueError(f"targets is {self.targets}; name linear layers inside the blocks, not {tables or 'none'}")
+        return self
 
 
 class Stage(Word):

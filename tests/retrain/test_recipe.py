@@ -50,6 +50,8 @@ def test_the_hash_sees_every_value_and_not_how_it_was_written(tmp_path: Path):
         (DPO + "lost_type = 'ipo'\n", ["stages.0.dpo.lost_type", "did you mean 'loss_type'"]),
         ("[lora]\nrnak = 8\n" + SFT, ["lora.rnak", "did you mean 'rank'"]),
         ("[lora]\nzzzz = 8\n" + SFT, ["known are alpha, dropout, rank, targets"]),
+        ('[lora]\ntargets = ["q_proj", "lm_head"]\n' + SFT, ["lora", "lm_head", "inside the blocks"]),
+        ("[lora]\ntargets = []\n" + SFT, ["lora", "name linear layers"]),
         (SFT + "lr = -1.0\n", ["stages.0.sft.lr", "greater than 0"]),
         (SFT + "batch_size = 0\n", ["stages.0.sft.batch_size"]),
         (SFT + 'batch_size = "many"\n', ["stages.0.sft.batch_size", "integer"]),
