@@ -152,17 +152,18 @@ def _wire_judge(page: Page, judge: Judge) -> None:
         judge.thumb,
         [page.chat, page.thumbs, page.judging],
         [page.thumbs, page.chatbot, page.judging, page.why],
+        trigger_mode="multiple",  # with "once", Gradio's default, a second click while the first is stored is lost
         **quiet,
     )
     page.send_why.click(
         judge.explain,
-        [page.thumbs, page.judging, page.reasons, page.comment],
-        [page.thumbs, page.reasons, page.comment, page.why],
+        [page.judging, page.reasons, page.comment],
+        [page.reasons, page.comment, page.why],
         **quiet,
     )
     page.chatbot.option_select(judge.offer, page.chat, offered, **quiet)
     page.better_instead.click(judge.offer_judged, [page.chat, page.judging], offered, **quiet)
     page.send_better.click(judge.correct, [page.chat, page.judging, page.correction], page.better, **quiet)
-    page.chatbot.copy(judge.copied, page.chat, None, **quiet)
+    page.chatbot.copy(judge.copied, page.chat, None, trigger_mode="multiple", **quiet)
     page.close_why.click(lambda: gr.Column(visible=False), None, page.why, **quiet)
     page.close_better.click(lambda: gr.Column(visible=False), None, page.better, **quiet)

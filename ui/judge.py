@@ -30,7 +30,7 @@ class Thumb:
     thumb: Literal["up", "down"]
 
 
-Thumbs = dict[str, Thumb]  # by message id
+Thumbs = dict[str, Literal["up", "down"]]  # by message id
 
 
 def standing_thumb(history: Sequence[Feedback]) -> Thumb | None:
@@ -66,39 +66,40 @@ class Judge:
         return thumbs, marks(chat.path, thumbs), message_id if down else keep, gr.Column(visible=down)
 
     async def _given(self, key: str, thumbs: Thumbs, message_id: str, liked: bool | str) -> Thumbs:
-        before = thumbs.get(message_id)
         others = {known: thumb for known, thumb in thumbs.items() if known != message_id}
-        if not isinstance(liked, bool):
-            if before:
-                await self._gateway.withdraw_feedback(key, before.feedback_id)
-                toast(TAKEN_BACK)
-            return others
-        thumb: Literal["up", "down"] = "up" if liked else "down"
-        given = await self._store(key, message_id, {"kind": "thumb", "thumb": thumb}, before)
-        toast(THANKS)
-        return {**others, message_id: Thumb(given.feedback_id, thumb)}
+        if isinstance(liked, bool):
+            thumb: Literal["up", "down"] = "up" if liked else "down"
+            await self._store_thumb(key, message_id, {"thumb": thumb})
+            toast(THANKS)
+            return {**others, message_id: thumb}
+        before = standing_thumb(await self._gateway.feedback_on(key, message_id))
+        if before:
+            await self._gateway.withdraw_feedback(key, before.feedback_id)
+            toast(TAKEN_BACK)
+        return others
 
-    async def _store(self, key: str, message_id: str, judgement: dict[str, Any], before: Thumb | None) -> Feedback:
+    async def _store_thumb(self, key: str, message_id: str, judgement: dict[str, Any]) -> None:
+        """The gateway is asked what it amends: another tab may have judged the same reply."""
+        before = standing_thumb(await self._gateway.feedback_on(key, message_id))
         amends = {"supersedes": before.feedback_id} if before else {}
-        return await self._gateway.give_feedback(key, {"message_id": message_id, **judgement, **amends})
+        await self._gateway.give_feedback(key, {"kind": "thumb", "message_id": message_id, **judgement, **amends})
 
     async def explain(
-        self, thumbs: Thumbs, judging: str | None, reasons: list[str], comment: str, request: gr.Request
+        self, judging: str | None, reasons: list[str], comment: str, request: gr.Request
     ) -> tuple[Any, ...]:
-        """(thumbs, reasons, comment, panel): the reasons amend the thumb down; on failure all stays as it was."""
+        """(reasons, comment, panel): the reasons amend the thumb down; on failure all stays as it was."""
         if judging is None or not (reasons or comment.strip()):
-            return gr.skip(), [], "", gr.Column(visible=False)
-        because: dict[str, Any] = {"reasons": reasons}
+            return [], "", gr.Column(visible=False)
+        because: dict[str, Any] = {"thumb": "down", "reasons": reasons}
         if comment.strip():
             because["comment"] = comment.strip()
-        judgement = {"kind": "thumb", "thumb": "down", **because}
         try:
-            given = await self._store(key_of(request), judging, judgement, thumbs.get(judging))
+            await self._store_thumb(key_of(request), judging, because)
         except RatchetError as error:
             gr.Warning(plain(error))
-            return (gr.skip(),) * 4
+            return (gr.skip(),) * 3
         toast(THANKS)
-        return {**thumbs, judging: Thumb(given.feedback_id, "down")}, [], "", gr.Column(visible=False)
+        return [], "", gr.Column(visible=False)
 
     async def offer(self, chat: Chat, event: gr.SelectData) -> tuple[Any, ...]:
         """(judging, better answer, its panel, reasons panel) for the reply whose button was pressed."""
@@ -151,7 +152,7 @@ class Judge:
             gr.Warning(plain(error))
             histories = []
         standing = {known: standing_thumb(entries) for known, entries in zip(message_ids, histories, strict=False)}
-        thumbs = {known: thumb for known, thumb in standing.items() if thumb}
+        thumbs = {known: thumb.thumb for known, thumb in standing.items() if thumb}
         return thumbs, marks(chat.path, thumbs), None, gr.Column(visible=False), gr.Column(visible=False)
 
 
@@ -161,7 +162,7 @@ def toast(text: str) -> None:
 
 def marks(path: tuple[Shown, ...], thumbs: Thumbs) -> Any:
     """The chatbot's filled-in thumbs and nothing else of it."""
-    return gr.Chatbot(feedback_value=thumb_marks(path, {known: thumb.thumb for known, thumb in thumbs.items()}))
+    return gr.Chatbot(feedback_value=thumb_marks(path, thumbs))
 
 
 def _index(event: gr.LikeData) -> int:

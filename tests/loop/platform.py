@@ -105,9 +105,13 @@ class Platform:
     def client(self, key: str) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.settings.gateway_url}/v1", api_key=key, max_retries=0)
 
-    def customer(self, user_id: str) -> Gateway:
+    def key(self, user_id: str) -> str:
+        """A new user's key for this person."""
         with self.operator() as operator:
-            return Gateway(self.settings.gateway_url, operator.new_key(user_id, "user", "test"))
+            return operator.new_key(user_id, "user", "test")
+
+    def customer(self, user_id: str) -> Gateway:
+        return Gateway(self.settings.gateway_url, self.key(user_id))
 
     def train(self, dataset_dir: Path, recipe: Path) -> RunManifest:
         start = Started(self.line, str(recipe), new_id("run", datetime.now(UTC)))

@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from deploy.cycle import STAGES, Cycles, made
+from deploy.gateway import Gateway
 from evalsuite.report import Judgement
 from feedback.manifest import read_json
 from feedback.words import Adapter, DatasetCard, Decision, Promotion, RunManifest, Verdict
@@ -77,8 +78,8 @@ def test_a_recipe_with_an_unknown_key_is_refused_before_anything_runs(platform, 
 
 
 def test_the_openai_client_streams_lists_models_and_reads_the_receipt(platform, promoted):
-    with platform.operator() as operator:
-        client = platform.client(operator.new_key("nadia", "user", "test"))
+    key = platform.key("nadia")
+    client = platform.client(key)
     assert [model.id for model in client.models.list()] == [platform.line]
     raw = client.chat.completions.with_raw_response.create(
         model=platform.line, messages=[{"role": "user", "content": "Hello"}], max_tokens=12, stream=True
@@ -86,8 +87,8 @@ def test_the_openai_client_streams_lists_models_and_reads_the_receipt(platform, 
     chunks = list(raw.parse())
     assert raw.headers["x-ratchet-adapter"] == promoted.adapter_id
     assert {chunk.id for chunk in chunks} == {raw.headers["x-ratchet-message-id"]}
-    with platform.operator() as operator:
-        stored = operator.conversation(raw.headers["x-ratchet-conversation-id"])
+    with Gateway(platform.settings.gateway_url, key) as nadia:
+        stored = nadia.conversation(raw.headers["x-ratchet-conversation-id"])
     said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert stored.messages[-1].content == said
     assert stored.messages[-1].adapter_id == promoted.adapter_id
@@ -103,8 +104,7 @@ def test_the_openai_client_streams_lists_models_and_reads_the_receipt(platform, 
     ],
 )
 def test_bad_chats_get_openais_errors(platform, promoted, body, status, names):
-    with platform.operator() as operator:
-        client = platform.client(operator.new_key("nadia", "user", "test"))
+    client = platform.client(platform.key("nadia"))
     asked = {"model": platform.line, "messages": [{"role": "user", "content": "hi"}]} | body
     with pytest.raises(openai.APIStatusError) as refused:
         client.chat.completions.create(**asked)
