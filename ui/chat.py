@@ -151,7 +151,7 @@ def _wire_judge(page: Page, judge: Judge) -> None:
     page.chatbot.like(
         judge.thumb,
         [page.chat, page.thumbs, page.judging],
-        [page.thumbs, page.chatbot, page.judging, page.why],
+        [page.thumbs, page.chatbot, page.judging, page.why, page.reasons, page.comment],
         trigger_mode="multiple",  # with "once", Gradio's default, a second click while the first is stored is lost
         **quiet,
     )

@@ -52,18 +52,19 @@ class Judge:
     async def thumb(
         self, chat: Chat, thumbs: Thumbs, judging: str | None, event: gr.LikeData, request: gr.Request
     ) -> tuple[Any, ...]:
-        """(thumbs, marks, judging, reasons panel): a thumb down opens the panel for its reasons."""
+        """(thumbs, marks, judging, reasons panel, reasons, comment): a thumb down opens an empty panel for its reasons."""
         message_id = chat.path[_index(event)].message_id
+        unchanged = gr.skip(), marks(chat.path, thumbs), *(gr.skip(),) * 4
         if message_id is None:
-            return gr.skip(), marks(chat.path, thumbs), gr.skip(), gr.skip()
+            return unchanged
         try:
             thumbs = await self._given(key_of(request), thumbs, message_id, event.liked)
         except RatchetError as error:
             gr.Warning(plain(error))
-            return gr.skip(), marks(chat.path, thumbs), gr.skip(), gr.skip()
+            return unchanged
         down = event.liked is False
-        keep = judging if judging != message_id else None
-        return thumbs, marks(chat.path, thumbs), message_id if down else keep, gr.Column(visible=down)
+        judged = message_id if down else judging
+        return thumbs, marks(chat.path, thumbs), judged, gr.Column(visible=down), [], ""
 
     async def _given(self, key: str, thumbs: Thumbs, message_id: str, liked: bool | str) -> Thumbs:
         others = {known: thumb for known, thumb in thumbs.items() if known != message_id}

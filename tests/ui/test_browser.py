@@ -150,6 +150,18 @@ def test_a_thumb_down_is_stored_at_once_and_its_reasons_amend_it(page, stand):
     assert second.supersedes == first.feedback_id
 
 
+def test_reasons_chosen_for_one_reply_are_not_given_for_another(page, stand):
+    steps.ask(page, "One")
+    steps.ask(page, "Two")
+    page.locator("#chat button[title='Dislike']").first.click()
+    page.locator("#reasons").get_by_text("Wrong", exact=True).click()
+    page.locator("#close-why").click()
+    expect(page.locator("#why")).to_be_hidden()
+    steps.thumb_down(page, reasons=("Too long",))
+    until(lambda: len(stand.fake.feedback) == 3)
+    assert [given.reasons for given in stand.fake.feedback] == [(), (), ("Too long",)]
+
+
 def test_a_better_answer_starts_from_the_reply_and_is_stored(page, stand):
     steps.ask(page, "Hello")
     assert steps.write_better_answer(page, "Good day! How can I help?") == "You said: Hello"
