@@ -52,7 +52,7 @@ class Judge:
     async def thumb(
         self, chat: Chat, thumbs: Thumbs, judging: str | None, event: gr.LikeData, request: gr.Request
     ) -> tuple[Any, ...]:
-        """(thumbs, marks, judging, reasons panel, reasons, comment): a thumb down opens an empty panel for its reasons."""
+        """(thumbs, marks, judging, reasons panel, reasons, comment): a thumb down opens the panel, empty."""
         message_id = chat.path[_index(event)].message_id
         unchanged = gr.skip(), marks(chat.path, thumbs), *(gr.skip(),) * 4
         if message_id is None:
