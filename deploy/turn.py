@@ -19,7 +19,7 @@ from feedback.errors import Conflict
 from feedback.manifest import write_json
 from feedback.policy import load_policy
 from feedback.snapshot import SnapshotManifest, read_snapshot
-from feedback.words import Adapter, BaseModelRef, DatasetCard, Decision, Promotion, RunManifest, Verdict
+from feedback.words import Adapter, AdapterState, BaseModelRef, DatasetCard, Decision, Promotion, RunManifest, Verdict
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,13 @@ class Turner:
         )
 
     def _candidate(self, state: CycleState) -> Adapter:
-        return self.gateway.take_in(state.start.run_id, state.start.line)
+        adapter = self.gateway.take_in(state.start.run_id, state.start.line)
+        if adapter.state is not AdapterState.CANDIDATE:
+            raise Conflict(
+                f"training made {adapter.adapter_id} again, byte for byte, which is {adapter.state}: nothing new was "
+                "said since, and the recipe is the same; collect feedback or change the recipe"
+            )
+        return adapter
 
     def _verdict(self, state: CycleState) -> Verdict:
         dataset = read_dataset(self._dataset_dir(state))

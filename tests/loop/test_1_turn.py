@@ -130,5 +130,6 @@ def test_peft_loads_the_live_adapter_and_says_the_same(platform, promoted):
         body = {"model": platform.line, "messages": turns, "temperature": 0, "max_tokens": 24}
         response = operator.chat(body)
     assert response.headers["x-ratchet-adapter"] == promoted.adapter_id
-    assert response.json()["choices"][0]["message"]["content"] == expected
-    assert expected.strip()
+    # A character cut in half at the end is shown by one as the replacement character and by the other not at all.
+    assert response.json()["choices"][0]["message"]["content"].rstrip("\ufffd") == expected.rstrip("\ufffd")
+    assert len(expected) > 10

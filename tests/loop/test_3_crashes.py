@@ -7,9 +7,10 @@ import time
 
 import httpx
 
-from deploy.cycle import Cycles
+from deploy.cycle import Cycles, made
 from feedback.errors import RatchetError
-from tests.loop.platform import until
+from feedback.words import Adapter
+from tests.loop.platform import recipe_with, until
 
 
 def test_killing_vllm_gives_503_until_it_is_back_with_its_adapters(platform, promoted):
@@ -63,7 +64,7 @@ def test_killing_the_gateway_in_a_burst_of_feedback_loses_nothing_acknowledged(p
 def test_killing_a_cycle_in_training_and_resuming_it_repeats_no_stage(platform, recipe, promoted):
     cycles = Cycles(platform.settings.home)
     known = {state.start.cycle_id for state in cycles.list()}
-    process = platform.start_ratchet("cycle", "run", "--recipe", str(recipe))
+    process = platform.start_ratchet("cycle", "run", "--recipe", str(recipe_with(recipe, seed=8)))
     until(lambda: {s.start.cycle_id for s in cycles.list()} > known, 30, "a new cycle")
     state = cycles.newest()
     run_dir = platform.settings.home / "runs" / state.start.run_id
@@ -81,6 +82,12 @@ def test_killing_a_cycle_in_training_and_resuming_it_repeats_no_stage(platform, 
     assert resumed.done["snapshot"] == state.done["snapshot"]
     assert resumed.done["dataset"] == state.done["dataset"]
     assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+def test_a_cycle_that_learnt_nothing_new_says_so(platform, recipe, turned):
+    again = platform.ratchet("cycle", "run", "--recipe", str(recipe), check=False)
+    assert again.returncode == 2
+    assert made(turned, "candidate", Adapter).adapter_id in again.stderr.replace("\n", " ")
 
 
 def test_down_and_up_keeps_the_live_adapter_and_the_conversations(platform, promoted):
