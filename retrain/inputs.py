@@ -1,6 +1,6 @@
 """What each stage that runs is fed, and where it leaves what it makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from feedback.dataset import Dataset
@@ -22,10 +22,15 @@ class StageInput:
     train: Rows
     validation: Rows
     stage_dir: Path
+    rehearsed: int = 0  # how many of the training rows are rehearsal
 
     @property
     def name(self) -> str:
         return self.settings.stage
+
+    def rehearsing(self, more: Rows) -> "StageInput":
+        """The same stage with these rows among those it trains on."""
+        return replace(self, train=self.train.joined(more), rehearsed=len(more))
 
     @property
     def adapter_dir(self) -> Path:

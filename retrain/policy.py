@@ -1,6 +1,7 @@
 """The policy being trained: a frozen base model with one LoRA adapter, opened and saved."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from feedback.manifest import write_bytes
 from retrain.recipe import Lora, Precision
 from retrain.rows import Messages
 
+REPLIES_AT_ONCE = 32
 TRAINED = "default"  # PEFT's name for the adapter that is trained; TRL adds a frozen copy of it named "ref"
 
 
@@ -63,6 +65,34 @@ def open_policy(base_dir: Path, precision: str, seed: int, adapter: Lora | Path)
         return get_peft_model(base, settings)
     except ValueError as wrong:
         raise Invalid(f"lora.targets is {adapter.targets!r}, which doesn't fit {base_dir}: {wrong}") from wrong
+
+
+def base_replies(
+    base_dir: Path, precision: str, tokenizer: Any, prompts: Sequence[Messages], most_tokens: int
+) -> list[str | None]:
+    """The untrained base model's greedy replies, in the prompts' order; None for one that `most_tokens` cut short."""
+    model = AutoModelForCausalLM.from_pretrained(base_dir, dtype=getattr(torch, precision)).eval()
+    if torch.cuda.is_available():
+        model = model.to("cuda")
+    replies: list[str | None] = []
+    for at in range(0, len(prompts), REPLIES_AT_ONCE):
+        batch = list(prompts[at : at + REPLIES_AT_ONCE])
+        inputs = tokenizer.apply_chat_template(
+            batch,
+            add_generation_prompt=True,
+            padding=True,
+            return_dict=True,
+            return_tensors="pt",
+            tokenizer_kwargs={"padding_side": "left"},
+        ).to(model.device)
+        with torch.no_grad():
+            made = model.generate(
+                **inputs, max_new_tokens=most_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id
+            )
+        for tokens in made[:, inputs["input_ids"].shape[1] :]:
+            finished = tokenizer.eos_token_id in tokens
+            replies.append(tokenizer.decode(tokens, skip_special_tokens=True).strip() if finished else None)
+    return replies
 
 
 def save_adapter(policy: Any, base_id: str, target: Path) -> None:

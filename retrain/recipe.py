@@ -52,9 +52,11 @@ class Stage(Word):
 
 
 class SFTStage(Stage):
-    """Imitate the completions; the loss is on their tokens only."""
+    """Imitate the completions; the loss is on their tokens only. `rehearse` general prompts with the base model's own
+    replies are mixed in against forgetting (retrain/rehearsal.py)."""
 
     stage: Literal["sft"]
+    rehearse: Annotated[int, Field(ge=0)] = 0
     lr: Annotated[float, Field(gt=0, lt=1)] = 2e-4
 
 

@@ -25,12 +25,26 @@ class Rows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def joined(self, more: "Rows") -> "Rows":
+        """The rows of both, shortest first."""
+        return Rows(
+            rows=tuple(sorted((*self.rows, *more.rows), key=lambda row: row["length"])),
+            dropped_too_long=self.dropped_too_long + more.dropped_too_long,
+            tokens=self.tokens + more.tokens,
+            longest=max(self.longest, more.longest),
+        )
+
 
 def sft_rows(examples: Iterable[SFTExample], split: SplitName, count: CountTokens, max_length: int) -> Rows:
     """`prompt` and `completion` as messages, and `length` in tokens."""
+    chosen = sorted((e for e in examples if e.split == split), key=lambda e: e.example_id)
+    return measured_rows([(_messages(e.prompt), _reply(e.completion)) for e in chosen], count, max_length)
+
+
+def measured_rows(pairs: Iterable[tuple[Messages, Messages]], count: CountTokens, max_length: int) -> Rows:
+    """SFT rows of prompts with their completions."""
     measured = []
-    for example in sorted((e for e in examples if e.split == split), key=lambda e: e.example_id):
-        prompt, completion = _messages(example.prompt), _reply(example.completion)
+    for prompt, completion in pairs:
         length = count(prompt + completion)
         measured.append((length, length, {"prompt": prompt, "completion": completion, "length": length}))
     return _keep(measured, max_length)

@@ -24,7 +24,9 @@ from retrain.inputs import StageInput, prepare
 from retrain.planning import plan
 from retrain.plots import draw_curves
 from retrain.progress import ProgressLog
-from retrain.recipe import Lora, Recipe, recipe_hash
+from retrain.recipe import Lora, Recipe, SFTStage, recipe_hash
+from retrain.rehearsal import Reply, rehearsal_rows, rehearse
+from retrain.rows import CountTokens
 
 WEIGHT_BYTES = {"float32": 4, "bfloat16": 2}
 
@@ -89,6 +91,8 @@ def _train(job: TrainingJob, dataset: Dataset, shape: BaseShape, out: TextIO) ->
     planned, inputs = prepare(recipe, dataset, count, job.run_dir / "stages")
     _require_machine(job.runs_dir, recipe, shape, inputs)
     card = directory.open_run(job.run_dir, _card(job, dataset, recipe), recipe)
+    reply = partial(policy.base_replies, job.base_dir, recipe.precision, tokenizer)
+    inputs = tuple(_with_rehearsal(job.run_dir, stage, reply, count, out) for stage in inputs)
     to_do = {stage.name: stage.work for stage in inputs if not directory.completed_stage(stage.stage_dir)}
     start: Lora | Path = recipe.lora
     with ProgressLog(job.run_dir / "progress.jsonl", to_do, out) as progress:
@@ -100,6 +104,16 @@ def _train(job: TrainingJob, dataset: Dataset, shape: BaseShape, out: TextIO) ->
                 bench.run(stage, start)
             start = stage.adapter_dir
     return _hand_over(job.run_dir, card, inputs, partial(model_card, dataset=dataset.card, planned=planned))
+
+
+def _with_rehearsal(run_dir: Path, stage: StageInput, reply: Reply, count: CountTokens, out: TextIO) -> StageInput:
+    wanted = stage.settings.rehearse if isinstance(stage.settings, SFTStage) else 0
+    if not wanted:
+        return stage
+    print(f"asking the base model {wanted} general questions to rehearse", file=out, flush=True)
+    rehearsal = rehearse(run_dir, wanted, reply)
+    print(f"rehearsing {len(rehearsal.items)} replies; {rehearsal.unfinished} were too long", file=out, flush=True)
+    return stage.rehearsing(rehearsal_rows(rehearsal, count, stage.settings.max_length))
 
 
 def _card(job: TrainingJob, dataset: Dataset, recipe: Recipe) -> JobCard:

@@ -55,11 +55,12 @@ class Workbench:
 def _summary(stage: StageInput, steps: int, seconds: float, last: dict[str, float]) -> StageSummary:
     return StageSummary(
         stage=stage.settings.stage,
-        examples=len(stage.train),
+        examples=len(stage.train) - stage.rehearsed,
         steps=steps,
         seconds=round(seconds, 2),
         metrics={
             **last,
+            "rehearsed": stage.rehearsed,
             "dropped_too_long": stage.train.dropped_too_long,
             "validation_examples": len(stage.validation),
             "validation_dropped_too_long": stage.validation.dropped_too_long,
