@@ -15,7 +15,7 @@ from retrain.rows import CountTokens, Messages, Rows, measured_rows
 
 PROMPTS_FILE = Path(__file__).parent / "rehearsal.toml"
 RECORD_NAME = "rehearsal.json"
-REPLY_TOKENS = 64
+REPLY_TOKENS = 96
 Reply = Callable[[Sequence[Messages], int], list[str | None]]  # None: not finished within so many tokens
 
 
@@ -26,7 +26,7 @@ class Rehearsed(Word):
 
 class Rehearsal(Word):
     """What a run rehearses: kept in its directory, so that a resumed run rehearses the same. `unfinished` replies were
-    longer than 64 tokens and left out: cut short, they would teach to stop in the middle of a sentence."""
+    longer than 96 tokens and left out: cut short, they would teach to stop in the middle of a sentence."""
 
     items: tuple[Rehearsed, ...]
     unfinished: int
@@ -41,6 +41,7 @@ def prompts(wanted: int) -> list[str]:
 
 def rehearse(run_dir: Path, wanted: int, reply: Reply) -> Rehearsal:
     """The run's rehearsal, made by `reply` the first time and read afterwards."""
+    run_dir.mkdir(parents=True, exist_ok=True)
     record = run_dir / RECORD_NAME
     if record.exists():
         return read_json(record, Rehearsal)

@@ -10,7 +10,7 @@ from deploy.demo.people import Person, Question, Shop, better_reply, complaints,
 from deploy.gateway import Gateway
 
 STREAMS = 16
-REPLY_TOKENS = 110
+REPLY_TOKENS = 80
 LIKED = 0.62
 SECOND_OPINION, FOLLOW_UP = 0.5, 0.2
 THANKS = "Thanks. Is there anything I should mind until then?"

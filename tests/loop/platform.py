@@ -29,6 +29,7 @@ rank = 8
 alpha = 16
 [[stages]]
 stage = "sft"
+rehearse = 8
 epochs = 2
 lr = 2e-3
 batch_size = 8
