@@ -28,6 +28,7 @@ class Person:
 
     user_id: str
     questions: tuple[Question, ...]
+    follow_up: str
     slip: float
     effort: float
     seed: int
@@ -38,6 +39,7 @@ class Shop:
     system: str
     openers: tuple[str, ...]
     customers: tuple[str, ...]
+    follow_ups: tuple[str, ...]
     questions: tuple[Question, ...]
 
 
@@ -48,6 +50,7 @@ def load_shop() -> Shop:
         system=stock["system"],
         openers=tuple(stock["openers"]),
         customers=tuple(stock["customers"]),
+        follow_ups=tuple(stock["follow_ups"]),
         questions=questions,
     )
 
@@ -61,11 +64,12 @@ def people(shop: Shop, seed: int) -> list[Person]:
         Person(
             user_id=name,
             questions=tuple(group),
+            follow_up=follow_up,
             slip=rng.uniform(0.0, 0.15),
             effort=rng.uniform(0.6, 1.0),
             seed=rng.randrange(2**31),
         )
-        for name, group in zip(shop.customers, groups, strict=True)
+        for name, follow_up, group in zip(shop.customers, shop.follow_ups, groups, strict=True)
     ]
 
 

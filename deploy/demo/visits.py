@@ -13,7 +13,6 @@ STREAMS = 16
 REPLY_TOKENS = 80
 LIKED = 0.62
 SECOND_OPINION, FOLLOW_UP = 0.5, 0.2
-THANKS = "Thanks. Is there anything I should mind until then?"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,11 @@ class Visit:
             )
             done["correction"] += 1
         if rng.random() < FOLLOW_UP:
-            turns = [*prompt, {"role": "assistant", "content": first.text}, {"role": "user", "content": THANKS}]
+            turns = [
+                *prompt,
+                {"role": "assistant", "content": first.text},
+                {"role": "user", "content": self.person.follow_up},
+            ]
             replies.append(self.ask(turns, rng, first.conversation_id))
             done["thumb"] += self.thumb(replies[-1], rng)
         done["replies"] = len(replies)

@@ -33,6 +33,7 @@ def test_every_question_is_asked_by_one_person_only():
     asked = [question.ask for person in crowd for question in person.questions]
     assert sorted(asked) == sorted({question.ask for question in shop.questions})
     assert {len(person.questions) for person in crowd} == {QUESTIONS_EACH}
+    assert len({person.follow_up for person in crowd}) == len(crowd)
 
 
 def test_the_same_seed_gives_the_same_people_and_another_seed_others():
