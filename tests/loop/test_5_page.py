@@ -43,7 +43,7 @@ def test_chat_regenerate_judge_and_correct(platform, promoted, browser):
         noticed = about(wilma, first)
     assert [message.message_id for message in stored.messages if message.role == "assistant"] == [first, second]
     assert {message.adapter_id for message in stored.messages if message.role == "assistant"} == {promoted.adapter_id}
-    assert {"thumb", "correction"} == {one.kind for one in judged}
+    assert {"thumb", "correction", "regenerate"} == {one.kind for one in judged}
     assert [one.correction for one in judged if one.correction] == [CORRECTION]
     assert [(one.kind, one.other_message_id) for one in noticed] == [("regenerate", second)]
 
