@@ -17,7 +17,7 @@ from typing import Any
 from deploy import vllm_process
 from deploy.hardware import Hardware
 from deploy.settings import StackSettings
-from feedback.errors import MachineTooSmall, NotReady
+from feedback.errors import Invalid, NotReady
 from feedback.words import BaseModelRef, digest
 
 GATEWAY, PAGE, VLLM = "gateway", "ui", "vllm"
@@ -117,7 +117,7 @@ def escaped(value: str | Path) -> str:
     """A value as supervisord's configuration takes it; what would break out of its line or quotes is refused."""
     text = str(value)
     if any(character in text for character in '"\n\r;\\'):
-        raise MachineTooSmall(f"the path or setting {text!r} has a quote, semicolon or line break; choose another")
+        raise Invalid(f"the path or setting {text!r} has a quote, semicolon or line break; choose another")
     return text.replace("%", "%%")
 
 

@@ -11,7 +11,7 @@ from deploy.hardware import Hardware
 from deploy.processes import GATEWAY, PAGE, VLLM, Program, Supervisor, configuration, escaped, programs
 from deploy.settings import StackSettings
 from deploy.vllm_process import check_memory, command, lora_targets
-from feedback.errors import MachineTooSmall, NotReady
+from feedback.errors import Invalid, MachineTooSmall, NotReady
 from feedback.words import BaseModelRef
 from tests.tiny_model import make_tiny_model
 
@@ -37,7 +37,7 @@ def test_the_configuration_is_read_back_with_every_program(tmp_path):
 
 @pytest.mark.parametrize("value", ['a"b', "a\nb", "a;b", "a\\b"])
 def test_a_value_that_would_break_out_of_its_line_is_refused(value):
-    with pytest.raises(MachineTooSmall, match="choose another"):
+    with pytest.raises(Invalid, match="choose another"):
         escaped(value)
 
 
